@@ -1,0 +1,219 @@
+/** A bank folder: its samples, and where its waveforms lie. */
+import { existsSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { DotpeError } from "../errors.ts";
+import { readFeather } from "../io/feather.ts";
+import { readAt, withInput } from "../io/input.ts";
+import { type NpyHeader, readNpyHeader } from "../io/npy.ts";
+import { type BankConfig, readBankConfig } from "./bank-config.ts";
+
+export { bandOfEvent, type EventBand } from "./band.ts";
+export { type BankConfig, MIN_BINS } from "./bank-config.ts";
+
+/** Columns that every bank has; l1, l2 (tidal deformabilities) are zero where a bank has none. */
+export const SAMPLE_COLUMNS = [
+  "m1",
+  "m2",
+  "s1z",
+  "s1x_n",
+  "s1y_n",
+  "s2z",
+  "s2x_n",
+  "s2y_n",
+  "iota",
+  "log_prior_weights",
+] as const;
+const OPTIONAL_COLUMNS = ["l1", "l2"] as const;
+
+export type SampleColumn = (typeof SAMPLE_COLUMNS)[number] | (typeof OPTIONAL_COLUMNS)[number];
+
+/** One array (i) a column: masses in solar masses, angles in rad. */
+export type BankSamples = Record<SampleColumn, Float64Array>;
+
+/** Samples i0 <= i < i0 + n_i of the bank. A plain object: it can be sent to a Worker. */
+export interface BankBlock {
+  amplitudesPath: string;
+  phasePath: string;
+  i0: number;
+  n_i: number;
+  n_m: number;
+  n_b: number;
+  /** Where the numbers start in the files, bytes. */
+  dataOffset: number;
+  phaseDataOffset: number;
+}
+
+export interface Bank {
+  id: string;
+  folder: string;
+  config: BankConfig;
+  n_i: number;
+  samples: BankSamples;
+  blocks: BankBlock[];
+}
+
+const N_POLARIZATIONS = 2;
+const REMAKE = "Copy or make the bank again.";
+
+/**
+ * Opens a bank: reads its configuration, its samples, and the headers of its waveform files.
+ * The waveforms themselves (which may be 50 GB) are not looked at.
+ * @throws DotpeError noInput (a file is missing), badData (malformed), notFinite (samples), mismatch (files disagree).
+ */
+export function openBank(folder: string, id: string): Bank {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) {
+    throw new DotpeError(
+      "noInput",
+      `bank ${folder}: no such folder`,
+      "Give the folder that holds bank_config.json.",
+    );
+  }
+  const config = readBankConfig(join(folder, "bank_config.json"));
+  const { n_i, samples } = readSamples(join(folder, "intrinsic_sample_bank.feather"));
+  const blocks = findBlocks(folder, config, n_i);
+  return { id, folder, config, n_i, samples, blocks };
+}
+
+function readSamples(path: string): { n_i: number; samples: BankSamples } {
+  const table = readFeather(path);
+  const n_i = table.n_rows;
+  if (n_i === 0) throw new DotpeError("badData", `${path}: found no samples, expected at least one`, REMAKE);
+  const columns: [SampleColumn, Float64Array][] = SAMPLE_COLUMNS.map((name) => [name, table.f64(name)]);
+  for (const name of OPTIONAL_COLUMNS) {
+    columns.push([name, table.has(name) ? table.f64(name) : new Float64Array(n_i)]);
+  }
+  for (const [name, values] of columns) checkFinite(path, name, values);
+  return { n_i, samples: Object.fromEntries(columns) as BankSamples };
+}
+
+/** A weight may be zero, so that its logarithm is -Infinity. */
+function checkFinite(path: string, name: SampleColumn, values: Float64Array): void {
+  const mayVanish = name === "log_prior_weights";
+  const i = values.findIndex((x) => !Number.isFinite(x) && !(mayVanish && x === -Infinity));
+  if (i === -1) return;
+  throw new DotpeError(
+    "notFinite",
+    `${path}: column ${name}: found ${values[i]} in row ${i}, expected a finite number`,
+    "Leave this sample out of the bank, or make the bank again.",
+  );
+}
+
+function findBlocks(folder: string, config: BankConfig, n_i: number): BankBlock[] {
+  const blocks: BankBlock[] = [];
+  for (let i0 = 0; i0 < n_i; i0 += config.blocksize) {
+    const expected_i = Math.min(config.blocksize, n_i - i0);
+    blocks.push(readBlock(folder, config, { k: blocks.length, i0, n_i: expected_i }));
+  }
+  const [extra] = blockPaths(folder, blocks.length);
+  if (existsSync(extra)) {
+    throw new DotpeError(
+      "mismatch",
+      `${extra}: found more blocks than the ${blocks.length} that ${n_i} samples fill`,
+      "The samples and the waveforms are not of one bank; " + REMAKE.toLowerCase(),
+    );
+  }
+  return blocks;
+}
+
+function blockPaths(folder: string, k: number): [amplitudes: string, phase: string] {
+  const waveforms = join(folder, "waveforms");
+  return [join(waveforms, `amplitudes_block_${k}.npy`), join(waveforms, `phase_block_${k}.npy`)];
+}
+
+function readBlock(
+  folder: string,
+  config: BankConfig,
+  { k, i0, n_i }: { k: number; i0: number; n_i: number },
+): BankBlock {
+  const [amplitudesPath, phasePath] = blockPaths(folder, k);
+  const [n_m, n_b] = [config.m_arr.length, config.fbin.length];
+  const expected = [n_i, n_m, N_POLARIZATIONS, n_b];
+  const dataOffset = checkHeader(amplitudesPath, readNpyHeader(amplitudesPath), expected);
+  const phaseDataOffset = checkHeader(phasePath, readNpyHeader(phasePath), expected);
+  return { amplitudesPath, phasePath, i0, n_i, n_m, n_b, dataOffset, phaseDataOffset };
+}
+
+function checkHeader(path: string, header: NpyHeader, expected: number[]): number {
+  if (header.dtype !== "f8" || header.fortranOrder) {
+    const order = header.fortranOrder ? "Fortran" : "C";
+    throw new DotpeError(
+      "badData",
+      `${path}: found ${header.dtype} in ${order} order, expected f8 in C order`,
+      REMAKE,
+    );
+  }
+  if (header.shape.join() !== expected.join()) {
+    throw new DotpeError(
+      "mismatch",
+      `${path}: found shape (${header.shape.join(", ")}), expected (${expected.join(", ")}): ` +
+        "samples, modes, polarizations, bins of bank_config.json and intrinsic_sample_bank.feather",
+      REMAKE,
+    );
+  }
+  return header.dataOffset;
+}
+
+/** The waveforms of a block, (i, m, p, b) each: h = amplitude exp(i phase), at 1 Mpc. To be read only. */
+export interface BlockWaveforms {
+  amplitude: Float64Array;
+  phase: Float64Array;
+}
+
+/**
+ * Maps a block's files into memory; can be called from any Worker. Where a file cannot be mapped (Bun.mmap opens for
+ * writing, so a file without write permission cannot) it is read into memory instead.
+ * The mapping is private: a stray write never reaches the file.
+ * @throws DotpeError noInput, badData if a file is gone or has changed its length since `openBank`.
+ */
+export function mapBlock(block: BankBlock): BlockWaveforms {
+  const n = block.n_i * block.n_m * N_POLARIZATIONS * block.n_b;
+  return {
+    amplitude: mapDoubles(block.amplitudesPath, block.dataOffset, n),
+    phase: mapDoubles(block.phasePath, block.phaseDataOffset, n),
+  };
+}
+
+function mapDoubles(path: string, offset: number, n: number): Float64Array {
+  return withInput(path, (file) => {
+    const expected = offset + 8 * n;
+    if (file.size !== expected) {
+      throw new DotpeError("badData", `${path}: found ${file.size} bytes, expected ${expected}`, REMAKE);
+    }
+    const bytes = offset % 8 === 0 ? tryMap(path) : null;
+    if (bytes === null) return new Float64Array(readAt(file, offset, 8 * n).buffer);
+    return new Float64Array(bytes.buffer, bytes.byteOffset + offset, n);
+  });
+}
+
+function tryMap(path: string): Uint8Array | null {
+  try {
+    return Bun.mmap(path, { shared: false });
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Banks used together must describe the same waveforms.
+ * @throws DotpeError mismatch naming two banks and the field in which they differ.
+ */
+export function checkBanksAgree(banks: readonly Bank[]): void {
+  for (const bank of banks.slice(1)) {
+    for (const field of ["approximant", "f_ref", "m_arr", "harmonic_modes", "fbin"] as const) {
+      const [expected, found] = [banks[0], bank].map(({ config }) =>
+        JSON.stringify(comparable(config[field])),
+      );
+      if (found === expected) continue;
+      const detail = field === "fbin" ? "different bins" : `${found}, expected ${expected} as the first bank`;
+      throw new DotpeError(
+        "mismatch",
+        `banks ${banks[0].folder} and ${bank.folder}: field ${field}: found ${detail}`,
+        "Run these banks separately.",
+      );
+    }
+  }
+}
+
+function comparable(value: BankConfig[keyof BankConfig]): unknown {
+  return value instanceof Float64Array ? Array.from(value) : value;
+}

@@ -1,0 +1,240 @@
+/**
+ * Feather v2 tables (Arrow IPC files). Reading is done here rather than by apache-arrow, which can hang on a damaged file
+ * (apache/arrow-js#315): once all lengths have been checked, nothing is left for it to do. Writing: feather-write.ts.
+ */
+import { zstdDecompressSync } from "node:zlib";
+import type { DotpeError } from "../errors.ts";
+import {
+  type ArrowBatch,
+  type ArrowColumn,
+  type ArrowFile,
+  type BufferSpan,
+  badFeather,
+  type Codec,
+  type ColumnChunk,
+  type ColumnType,
+  parseArrowFile,
+} from "./arrow-file.ts";
+import { readInt64 } from "./flatbuffer.ts";
+import { type OpenFile, readAt, withInput } from "./input.ts";
+import { decompressLz4Frame } from "./lz4.ts";
+
+export { encodeFeather, encodeFeatherChunks, type FeatherColumn } from "./feather-write.ts";
+
+export interface FeatherTable {
+  readonly path: string;
+  readonly n_rows: number;
+  readonly names: readonly string[];
+  has(name: string): boolean;
+  /**
+   * A column of numbers (float, double, any integer, bool), read from the file when asked for.
+   * @throws DotpeError badData: no such column, not numbers, nulls (pandas writes NaN as null), integers beyond 2^53.
+   */
+  f64(name: string): Float64Array<ArrayBuffer>;
+  /** A column of text, plain or categorical. @throws DotpeError badData: no such column, not text, nulls. */
+  strings(name: string): string[];
+}
+
+/** Writers may pad a buffer's end. */
+const MAX_PADDING_BYTES = 64;
+const MAX_TEXT_BYTES = 2 ** 30;
+const PREFIX_BYTES = 8;
+
+/**
+ * Opens a table: only its footer and the batches' headers are read. The file is not kept open.
+ * @throws DotpeError noInput, badData (not Feather, truncated, damaged, nested column types, two columns of one name).
+ */
+export function readFeather(path: string): FeatherTable {
+  const file = withInput(path, parseArrowFile);
+  const names = file.columns.map(({ name }) => name);
+  const twice = names.find((name, k) => names.indexOf(name) !== k);
+  if (twice !== undefined) throw badFeather(path, `found two columns named ${twice}`);
+  return {
+    path,
+    n_rows: file.n_rows,
+    names,
+    has: (name) => names.includes(name),
+    f64: (name) => withColumn(path, file, name, readNumbers),
+    strings: (name) => withColumn(path, file, name, readStrings),
+  };
+}
+
+/** What a column's reader is given. */
+interface ColumnContext {
+  input: OpenFile;
+  file: ArrowFile;
+  column: ArrowColumn;
+  /** The column's part of each batch. */
+  parts: { chunk: ColumnChunk; codec: Codec }[];
+  fail(message: string): DotpeError;
+}
+
+function withColumn<T>(path: string, file: ArrowFile, name: string, read: (context: ColumnContext) => T): T {
+  const k = file.columns.findIndex((column) => column.name === name);
+  const fail = (message: string) => badFeather(path, `column ${name}: ${message}`);
+  if (k === -1) {
+    const found = file.columns.map((column) => column.name).join(", ") || "no columns";
+    throw badFeather(path, `found ${found}; expected a column ${name}`);
+  }
+  const parts = file.batches.map((batch) => ({ chunk: batch.chunks[k], codec: batch.codec }));
+  try {
+    return withInput(path, (input) => read({ input, file, column: file.columns[k], parts, fail }));
+  } catch (error) {
+    if (error instanceof RangeError) throw fail(`damaged: ${error.message}`);
+    throw error;
+  }
+}
+
+function readNumbers(context: ColumnContext): Float64Array<ArrayBuffer> {
+  const { column, parts, file, fail } = context;
+  const { type } = column;
+  if (column.dictionary !== null || type.kind === "text" || type.kind === "other") {
+    throw fail(`found ${nameOf(column)}, expected numbers`);
+  }
+  const out = new Float64Array(file.n_rows);
+  let row = 0;
+  for (const { chunk, codec } of parts) {
+    refuseNulls(context, chunk, codec, row);
+    const needed = type.kind === "bool" ? Math.ceil(chunk.n_rows / 8) : chunk.n_rows * type.bytes;
+    const bytes = readBuffer(context, chunk.buffers[1], codec, needed);
+    copyNumbers(bytes, type, out.subarray(row, row + chunk.n_rows), fail);
+    row += chunk.n_rows;
+  }
+  return out;
+}
+
+function copyNumbers(
+  bytes: Uint8Array<ArrayBuffer>,
+  type: ColumnType,
+  out: Float64Array,
+  fail: (message: string) => DotpeError,
+): void {
+  if (type.kind === "bool") {
+    for (let k = 0; k < out.length; k++) out[k] = (bytes[k >> 3] >> (k & 7)) & 1;
+    return;
+  }
+  const values = typedView(bytes, type, out.length);
+  if (!(values instanceof BigInt64Array) && !(values instanceof BigUint64Array)) {
+    out.set(values);
+    return;
+  }
+  for (let k = 0; k < out.length; k++) {
+    out[k] = Number(values[k]);
+    if (!Number.isSafeInteger(out[k])) throw fail(`found ${values[k]} in row ${k} of a batch: beyond 2^53`);
+  }
+}
+
+function typedView(bytes: Uint8Array<ArrayBuffer>, type: ColumnType, n: number) {
+  const { buffer, byteOffset } = bytes;
+  if (type.kind === "float") {
+    return type.bytes === 8
+      ? new Float64Array(buffer, byteOffset, n)
+      : new Float32Array(buffer, byteOffset, n);
+  }
+  if (type.kind !== "int") throw new RangeError("not a column of numbers");
+  const arrays = type.signed
+    ? { 1: Int8Array, 2: Int16Array, 4: Int32Array, 8: BigInt64Array }
+    : { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array };
+  return new arrays[type.bytes](buffer, byteOffset, n);
+}
+
+function readStrings(context: ColumnContext): string[] {
+  const { column, parts, fail } = context;
+  if (column.dictionary !== null) return readCategories(context, column.dictionary);
+  if (column.type.kind !== "text") throw fail(`found ${nameOf(column)}, expected text`);
+  const { offsetBytes } = column.type;
+  let row = 0;
+  return parts.flatMap(({ chunk, codec }) => {
+    refuseNulls(context, chunk, codec, row);
+    row += chunk.n_rows;
+    return readTextChunk(context, chunk, codec, offsetBytes);
+  });
+}
+
+function readTextChunk(
+  context: ColumnContext,
+  chunk: ColumnChunk,
+  codec: Codec,
+  offsetBytes: 4 | 8,
+): string[] {
+  if (chunk.n_rows === 0) return [];
+  const bytes = readBuffer(context, chunk.buffers[1], codec, (chunk.n_rows + 1) * offsetBytes);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const offsetOf = (k: number) => (offsetBytes === 4 ? view.getInt32(4 * k, true) : readInt64(view, 8 * k));
+  const end = offsetOf(chunk.n_rows);
+  if (end < 0 || end > MAX_TEXT_BYTES) throw context.fail(`found ${end} bytes of text in a batch`);
+  const text = readBuffer(context, chunk.buffers[2], codec, end);
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return Array.from({ length: chunk.n_rows }, (_, k) => {
+    const [from, to] = [offsetOf(k), offsetOf(k + 1)];
+    if (from < 0 || to < from || to > end) throw context.fail("damaged: its text offsets go backwards");
+    return decoder.decode(text.subarray(from, to));
+  });
+}
+
+function readCategories(context: ColumnContext, dictionary: { id: number; type: ColumnType }): string[] {
+  const { column, parts, file, fail } = context;
+  const { type } = dictionary;
+  if (type.kind !== "text") throw fail("found categories that are not text, expected text");
+  const batches: ArrowBatch[] = file.dictionaries.get(dictionary.id) ?? [];
+  const categories = batches.flatMap(({ chunks, codec }) => {
+    refuseNulls(context, chunks[0], codec, 0);
+    return readTextChunk(context, chunks[0], codec, type.offsetBytes);
+  });
+  const codes = readNumbers({ ...context, column: { ...column, dictionary: null }, parts });
+  return Array.from(codes, (code, row) => {
+    if (code < 0 || code >= categories.length)
+      throw fail(`found category ${code} of ${categories.length} in row ${row}`);
+    return categories[code];
+  });
+}
+
+function refuseNulls(context: ColumnContext, chunk: ColumnChunk, codec: Codec, row0: number): void {
+  if (chunk.n_null === 0 || chunk.n_rows === 0 || chunk.buffers[0].length === 0) return;
+  const bitmap = readBuffer(context, chunk.buffers[0], codec, Math.ceil(chunk.n_rows / 8));
+  for (let k = 0; k < chunk.n_rows; k++) {
+    if ((bitmap[k >> 3] >> (k & 7)) & 1) continue;
+    throw context.fail(`found a null in row ${row0 + k}, expected a value (pandas writes NaN as null)`);
+  }
+}
+
+/** At least `needed` bytes of a buffer, decompressed, at an offset that is a multiple of 8. */
+function readBuffer(
+  context: ColumnContext,
+  span: BufferSpan,
+  codec: Codec,
+  needed: number,
+): Uint8Array<ArrayBuffer> {
+  if (needed === 0) return new Uint8Array(0);
+  if (codec === "none") {
+    if (span.length < needed)
+      throw context.fail(`found a buffer of ${span.length} bytes, expected ${needed}`);
+    return readAt(context.input, span.offset, needed);
+  }
+  const bytes = readAt(context.input, span.offset, span.length);
+  const stated = readInt64(new DataView(bytes.buffer), 0);
+  const length = stated === -1 ? span.length - PREFIX_BYTES : stated;
+  if (length < needed || length > needed + MAX_PADDING_BYTES) {
+    throw context.fail(`found a buffer of ${length} bytes, expected ${needed}`);
+  }
+  const packed = bytes.subarray(PREFIX_BYTES);
+  if (stated === -1) return packed;
+  return codec === "lz4" ? decompressLz4Frame(packed, length) : decompressZstd(packed, length);
+}
+
+function decompressZstd(packed: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  let bytes: Uint8Array;
+  try {
+    bytes = zstdDecompressSync(packed, { maxOutputLength: length });
+  } catch (error) {
+    throw new RangeError(`ZSTD: ${(error as Error).message}`);
+  }
+  if (bytes.length !== length)
+    throw new RangeError(`ZSTD data hold ${bytes.length} bytes, expected ${length}`);
+  return new Uint8Array(bytes);
+}
+
+function nameOf(column: ArrowColumn): string {
+  if (column.dictionary !== null) return "categories";
+  return column.type.kind === "other" ? column.type.name : column.type.kind;
+}

@@ -1,0 +1,114 @@
+/**
+ * Opening input files: every way in which that can fail is a DotpeError that names the file.
+ * Reads are bounded by the file's own size or by a stated limit.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { DotpeError } from "../errors.ts";
+
+/** One read call moves at most this many bytes (the kernel's limit is just below 2^31). */
+const MAX_READ_BYTES = 2 ** 30;
+
+export interface OpenFile {
+  readonly path: string;
+  readonly fd: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/**
+ * Opens a regular file for reading, hands it to `use` and closes it.
+ * @throws DotpeError noInput if it does not exist, cannot be read, or is not a regular file.
+ */
+export function withInput<T>(path: string, use: (file: OpenFile) => T): T {
+  const fd = openInput(path);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) {
+      throw new DotpeError(
+        "noInput",
+        `${path}: found ${stat.isDirectory() ? "a folder" : "a special file"}, expected a regular file`,
+        "Give the path of a file.",
+      );
+    }
+    return use({ path, fd, size: stat.size });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openInput(path: string): number {
+  try {
+    return openSync(path, "r");
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EMFILE" || code === "ENFILE") {
+      throw new DotpeError("tryAgain", `${path}: too many open files (${code})`, "Raise `ulimit -n`.");
+    }
+    const reason = code === "ENOENT" ? "no such file" : code === "EACCES" ? "permission denied" : `${code}`;
+    throw new DotpeError("noInput", `${path}: ${reason}`, "Check the path and its permissions.");
+  }
+}
+
+/**
+ * Reads `length` bytes at `offset`.
+ * @throws DotpeError badData if the file ends before, naming the bytes found and expected.
+ */
+export function readAt(file: OpenFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  if (offset < 0 || length < 0 || offset + length > file.size) throw truncated(file, offset + length);
+  const bytes = allocate(file.path, length);
+  for (let done = 0; done < length; ) {
+    const n = readOnce(file, bytes, done, Math.min(length - done, MAX_READ_BYTES), offset + done);
+    if (n === 0) throw truncated({ ...file, size: offset + done }, offset + length);
+    done += n;
+  }
+  return bytes;
+}
+
+function readOnce(file: OpenFile, into: Uint8Array, at: number, length: number, position: number): number {
+  try {
+    return readSync(file.fd, into, at, length, position);
+  } catch (error) {
+    throw new DotpeError(
+      "noInput",
+      `${file.path}: reading failed (${(error as NodeJS.ErrnoException).code})`,
+      "Check the disk or network file system.",
+    );
+  }
+}
+
+function allocate(path: string, length: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(length);
+  } catch {
+    throw new DotpeError(
+      "tryAgain",
+      `${path}: no memory for ${length} bytes`,
+      "Use a machine with more memory.",
+    );
+  }
+}
+
+function truncated(file: OpenFile, expected: number): DotpeError {
+  return new DotpeError(
+    "badData",
+    `${file.path}: truncated: found ${file.size} bytes, expected at least ${expected}`,
+    "Copy or make the file again.",
+  );
+}
+
+/**
+ * A whole file, if it is at most `maxBytes` long.
+ * @throws DotpeError noInput (cannot be opened), badData (too long).
+ */
+export function readInput(path: string, maxBytes: number): Uint8Array<ArrayBuffer> {
+  return withInput(path, (file) => {
+    if (file.size > maxBytes) {
+      throw new DotpeError(
+        "badData",
+        `${path}: found ${file.size} bytes, expected at most ${maxBytes}`,
+        "Check that this is the right file.",
+      );
+    }
+    return readAt(file, 0, file.size);
+  });
+}
