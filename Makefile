@@ -1,0 +1,45 @@
+# The commands a newcomer needs. Each does its own set-up: git, make, a C compiler and npm are enough.
+#   make demo    build, then run on a real event with a small bank, into ./demo
+#   make test    build, then all tests; the last line is `N passed, N failed`
+#   make build   dist/dotpe-hpc, one file with everything inside
+#   make bench   time the kernels and the stages
+#   make check   formatter, linter, type checker
+
+.PHONY: build demo test bench check
+.DELETE_ON_ERROR:
+
+BUN := node_modules/.bin/bun
+MODULES := node_modules/.package-lock.json
+KERNELS := build/kernels/.done
+BINARY := dist/dotpe-hpc
+SOURCES := $(shell find src -name '*.ts') build.ts package.json tsconfig.json
+
+build: $(BINARY)
+
+demo: $(BINARY)
+	rm -rf demo
+	$(BINARY) run test/fixtures/events/GW170814.npz test/fixtures/banks/s --rundir demo --seed 1
+
+test: $(BINARY)
+	@$(BUN) test/run-all.ts
+
+bench: $(BINARY)
+	$(BUN) bench/main.ts
+
+check: $(MODULES)
+	node_modules/.bin/biome check .
+	node_modules/.bin/tsc --noEmit
+
+# npm may refuse to run install scripts, so the one that is needed (it puts bun's executable in place) is run by name.
+$(MODULES): package-lock.json
+	@command -v npm > /dev/null || { echo "error: npm not found; install Node.js 20 or newer" >&2; exit 1; }
+	npm ci --ignore-scripts --loglevel=error
+	node node_modules/bun/install.js
+	touch $@
+
+$(KERNELS): $(wildcard src/kernels/c/*)
+	CC="$(CC)" sh src/kernels/c/build.sh build/kernels
+	touch $@
+
+$(BINARY): $(MODULES) $(KERNELS) $(SOURCES)
+	$(BUN) build.ts

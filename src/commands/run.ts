@@ -1,0 +1,56 @@
+/** `dotpe-hpc run EVENT BANK [BANK...]`: the posterior and the evidence of one event. */
+import { defineCommand } from "citty";
+import { type HelpPage, renderHelp, wantsHelp } from "../cli.ts";
+import { RUN_FLAGS } from "../option-table.ts";
+import { type Options, parseRunOptions } from "../options.ts";
+import { createReporter } from "../report/progress.ts";
+import type { Reporter } from "../report/reporter.ts";
+import { formatPlan, formatSummary, summaryJson } from "../report/summary.ts";
+import { printOut, printProgress } from "./print.ts";
+
+const HELP: HelpPage = {
+  summary: "Posterior and evidence of one gravitational-wave event from banks of waveforms.",
+  usage: "dotpe-hpc run EVENT BANK [BANK...] [options]",
+  positionals: [
+    ["EVENT", "event file (.npz) as cogwheel writes it"],
+    ["BANK", "bank folder as dot_pe writes it: bank_config.json, samples, waveforms/"],
+  ],
+  flags: RUN_FLAGS,
+  examples: [
+    ["dotpe-hpc run GW170814.npz banks/a", "into ./GW170814/run_0, every core that is allowed"],
+    ["dotpe-hpc run GW170814.npz banks/a banks/b --rundir out --n-ext 4096 --seed 7", "two banks, finer"],
+    ["dotpe-hpc run GW170814.npz banks/a --dry-run", "what it would do, and how much memory it needs"],
+    ["dotpe-hpc run --config out/run_kwargs.json --rundir again", "the same run once more"],
+  ],
+  more:
+    "(in brackets: the default)  snake_case names (--n_ext) work too. Exit codes: docs/exit-codes.md.\n" +
+    "Every option, and where each argument of dot_pe's inference.run went: docs/options.md.",
+};
+
+export default defineCommand({
+  meta: { name: "run", description: HELP.summary },
+  async run({ rawArgs }) {
+    if (wantsHelp(rawArgs)) return printOut(renderHelp(HELP));
+    const options = parseRunOptions(rawArgs);
+    const reporter = createReporter({
+      write: printProgress,
+      isTerminal: process.stderr.isTTY === true,
+      columns: process.stderr.columns || undefined,
+      quiet: options.quiet,
+    });
+    await (options.dryRun ? showPlan(options, reporter) : showResult(options, reporter));
+  },
+});
+
+async function showPlan(options: Options, reporter: Reporter): Promise<void> {
+  const { planRun } = await import("../pipeline.ts");
+  const plan = await planRun(options, reporter);
+  await printOut(options.json ? JSON.stringify(plan, null, 2) + "\n" : formatPlan(plan));
+}
+
+async function showResult(options: Options, reporter: Reporter): Promise<void> {
+  const { runInference } = await import("../pipeline.ts");
+  const summary = await runInference(options, reporter);
+  if (options.json) await printOut(summaryJson(summary));
+  else if (!options.quiet) await printOut("\n" + formatSummary(summary));
+}
