@@ -1,5 +1,6 @@
 /**
- * The options of `run`: the command line, `--config` files and run_kwargs.json all become one frozen `Options`. Names are camelCase here, kebab-case (or snake_case) on the command line and in files.
+ * The options of `run`: the command line, `--config` files and run_kwargs.json all become one frozen `Options`.
+ * Names are camelCase here, kebab-case (or snake_case) on the command line and in files.
  */
 import * as v from "valibot";
 import {
