@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import {
   buildDistanceTable,
   D_LUMINOSITY_MAX,
+  distanceTableHeader,
   lnLikeIntegrated,
   lnLikeMarginalized,
   sampleDistance,
@@ -82,6 +83,25 @@ describe("lnL marginalized over distance", () => {
         [0, Number.NaN],
       ]),
     ]).toEqual([Number.NaN, Number.NaN, Number.NaN, Number.NaN]);
+  });
+
+  test("header and coefficients suffice to evaluate a row", () => {
+    const [n_x, , xFirst, yFirst, dMax, xStep, yStep, stretch, lead, soft, zMid, reach, slope] =
+      distanceTableHeader(table);
+    const spline = (distance: number) => {
+      const r = Math.abs(distance);
+      const power = (from: number) => Math.max(from - r, 0) ** 5;
+      return (power(3) - 6 * power(2) + 15 * power(1)) / 120;
+    };
+    const ramp = (s: number) => (s + lead + Math.hypot(s + lead, soft)) / 2;
+    const [z, norm] = [14, 6300];
+    const x = (Math.log(norm / dMax) + stretch * (ramp(norm / dMax - z) - ramp(-z)) - xFirst) / xStep;
+    const y = ((z - zMid) / Math.hypot(reach, z - zMid) + slope * (z - zMid) - yFirst) / yStep;
+    let sum = 0;
+    table.coefficients.forEach((c, j) => {
+      sum += c * spline(x - (j % n_x)) * spline(y - Math.floor(j / n_x));
+    });
+    expect(Math.abs(sum + (z * z) / 2 - lnLikeIntegrated(z * norm, norm * norm))).toBeLessThan(1e-8);
   });
 
   test("the table is the same every time", () => {

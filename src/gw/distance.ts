@@ -46,6 +46,18 @@ export type DistanceTable = {
   dMax: number;
 };
 
+/**
+ * All that a kernel needs beside the coefficients, in this order: n_x, n_y, xFirst, yFirst, dMax, X_STEP, Y_STEP, STRETCH,
+ * LEAD, SOFT, Z_MID, REACH, SLOPE, MARGIN (rows nearer than MARGIN cells to the table's rim are to be integrated instead).
+ */
+export function distanceTableHeader(table: DistanceTable): Float64Array {
+  const { n_x, n_y, xFirst, yFirst, dMax } = table;
+  return Float64Array.of(
+    ...[n_x, n_y, xFirst, yFirst, dMax, X_STEP, Y_STEP],
+    ...[STRETCH, LEAD, SOFT, Z_MID, REACH, SLOPE, MARGIN],
+  );
+}
+
 type Rule = { node: Float64Array; weight: Float64Array };
 
 /** Gauss-Legendre nodes and weights on [-1, 1], by Newton's method on the Legendre polynomial. */
