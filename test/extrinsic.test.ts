@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { detectorsNamed } from "../src/gw/detectors.ts";
 import { buildSkyDictionary } from "../src/gw/sky-dictionary.ts";
-import { candidateOrder, combine, type ExtrinsicSamples, isAcceptable } from "../src/stages/extrinsic.ts";
+import {
+  candidateOrder,
+  combine,
+  crossLnL,
+  type ExtrinsicSamples,
+  gatherPoints,
+  isAcceptable,
+} from "../src/stages/extrinsic.ts";
 import { DEFAULT_MARGINALIZATION, type MargInfo, marginalize } from "../src/stages/marginalization.ts";
 import {
   lnDistance,
@@ -21,8 +28,17 @@ const using = {
   options: { ...DEFAULT_MARGINALIZATION, minNEffective: 300 },
 };
 /** Different intrinsic samples against the same data. */
-const signals = [0, 0.4, -0.5].map((tilt) => syntheticSignal(detectors, 15, 2, tilt));
+const signals = [0, 1, 2].map((tilt) => syntheticSignal(detectors, 20, 2, tilt));
+const loud = syntheticSignal(detectors, 26, 2);
 const infos = signals.map((signal, sequence) => marginalize(signal.products, using, sequence));
+
+/** lnL of the points of some of the marginalizations, under each of their waveforms. */
+function drawFrom(which: number[]) {
+  const used = which.map((k) => infos[k]!);
+  const points = gatherPoints(used, detectors);
+  return { lnL_kq: which.map((k) => crossLnL(signals[k]!.products, infos[k]!, points)) };
+}
+const all = drawFrom([0, 1, 2]);
 
 /** ln of the mean over e of weight_e x mean over phases of L(e, o), with its standard error, by the exact likelihood. */
 function stage5(samples: ExtrinsicSamples, signal: Signal) {
@@ -76,13 +92,13 @@ const countPoints = (all: MargInfo[]) =>
 describe("weights", () => {
   test("all points of one marginalization give back its ln Z", () => {
     for (const [k, info] of infos.entries()) {
-      const samples = combine([info], 1e9, 0, false);
+      const samples = combine([info], 1e9, 0, drawFrom([k]));
       expect(Math.abs(stage5(samples, signals[k]!).lnZ - info.lnZ)).toBeLessThan(0.01);
     }
   });
 
   test("drawn from all together they give every one's ln Z, within the standard error", () => {
-    const samples = combine(infos, 2000, 5, false);
+    const samples = combine(infos, 2000, 5, all);
     expect(samples.n_e).toBe(2000);
     expect(samples.exhausted).toBe(false);
     for (const [k, info] of infos.entries()) {
@@ -93,8 +109,30 @@ describe("weights", () => {
     }
   });
 
+  test("count a proposal only where its points are kept", () => {
+    // Like the first signal in every detector alone, so the proposals are the same, but the second detector has the
+    // opposite sign: other directions are good. Counting its proposals everywhere makes the weights of the first's too low.
+    const { products } = loud;
+    const size = products.dhRe_dmpt.length / 3;
+    const opposite = (dh: Float64Array) => dh.map((x, k) => (Math.floor(k / size) === 1 ? -x : x));
+    const other = {
+      ...products,
+      dhRe_dmpt: opposite(products.dhRe_dmpt),
+      dhIm_dmpt: opposite(products.dhIm_dmpt),
+    };
+    const used = [products, other, other, other, other];
+    const ofUsed = used.map((one, sequence) => marginalize(one, using, sequence));
+    const points = gatherPoints(ofUsed, detectors);
+    const lnL_kq = used.map((one, k) => crossLnL(one, ofUsed[k]!, points));
+    const everywhere = { lnL_kq: lnL_kq.map((lnL_q) => lnL_q.map(() => Infinity)) };
+    const { lnZ, nEffective } = ofUsed[0]!;
+    const right = stage5(combine(ofUsed, 1e9, 5, { lnL_kq }), loud);
+    expect(Math.abs(right.lnZ - lnZ)).toBeLessThan(2 / Math.sqrt(nEffective));
+    expect(stage5(combine(ofUsed, 1e9, 5, everywhere), loud).lnZ).toBeLessThan(lnZ - 0.3);
+  });
+
   test("of the reference are off by what is known", () => {
-    const samples = combine([infos[0]!], 3000, 6, true);
+    const samples = combine([infos[0]!], 3000, 6, "dot_pe");
     const { lnZ, error } = stage5(samples, signals[0]!);
     const expected = referenceLnZ(infos[0]!);
     expect(error).toBeLessThan(0.15);
@@ -103,7 +141,7 @@ describe("weights", () => {
   });
 
   test("stand in both columns", () => {
-    const { weights, log_prior_weights } = combine(infos, 100, 0, false);
+    const { weights, log_prior_weights } = combine(infos, 100, 0, all);
     weights.forEach((weight, e) => void expect(Math.log(weight)).toBe(log_prior_weights[e]!));
   });
 });
@@ -111,16 +149,16 @@ describe("weights", () => {
 describe("draws", () => {
   test("are distinct points, all of them when more are asked for", () => {
     const n = countPoints(infos);
-    const samples = combine(infos, n + 1, 1, false);
+    const samples = combine(infos, n + 1, 1, all);
     expect(samples.exhausted).toBe(true);
     expect(samples.n_e).toBe(n);
-    expect(combine(infos, n, 1, false).exhausted).toBe(false);
+    expect(combine(infos, n, 1, all).exhausted).toBe(false);
     const places = Array.from(samples.t_geocenter, (t, e) => `${t} ${samples.psi[e]} ${samples.lat[e]}`);
     expect(new Set(places).size).toBe(n);
   });
 
   test("of the reference repeat, and turn psi where <d|h> is negative", () => {
-    const samples = combine([infos[0]!], 4000, 1, true);
+    const samples = combine([infos[0]!], 4000, 1, "dot_pe");
     expect(samples.n_e).toBe(4000);
     expect(new Set(samples.t_geocenter).size).toBeLessThan(4000);
     const own = new Set(infos[0]!.psi_q);
@@ -141,13 +179,13 @@ describe("draws", () => {
   });
 
   test("depend on the seed alone", () => {
-    expect(combine(infos, 50, 1, false)).toEqual(combine(infos, 50, 1, false));
-    expect(combine(infos, 50, 2, false).lat).not.toEqual(combine(infos, 50, 1, false).lat);
+    expect(combine(infos, 50, 1, all)).toEqual(combine(infos, 50, 1, all));
+    expect(combine(infos, 50, 2, all).lat).not.toEqual(combine(infos, 50, 1, all).lat);
   });
 
   test("nothing to draw from is an error that says so", () => {
     const none = { ...infos[0]!, prior_q: new Float64Array(0), bin_dq: new Int32Array(0) };
-    expect(() => combine([none], 10, 0, false)).toThrow("found no point in 1 marginalizations");
+    expect(() => combine([none], 10, 0, "dot_pe")).toThrow("found no point in 1 marginalizations");
   });
 });
 

@@ -58,7 +58,7 @@ function somePoints(signal: Signal, n_q: number) {
 describe("ln Z agrees with plain Monte Carlo over the prior", () => {
   for (const [names, loudness, noiseSeed, n_points, maxLnLDrop] of [
     ["HLV", 14, 1, 300_000, 12],
-    ["HLV", 18, 2, 400_000, 12],
+    ["HLV", 18, 2, 700_000, 12],
     ["VLH", 18, 3, 400_000, 12],
     ["HL", 16, 4, 200_000, 12],
     ["H", 16, 5, 60_000, 12],
@@ -68,7 +68,11 @@ describe("ln Z agrees with plain Monte Carlo over the prior", () => {
     test(`${names}, loudness ${loudness}, noise ${noiseSeed}`, () => {
       const signal = syntheticSignal(detectorsNamed(names), loudness, noiseSeed);
       const infos = [0, 1, 2, 3, 4].map((seed) =>
-        marginalize(signal.products, marginalizer(names, seed, { minNEffective: 150, maxLnLDrop }), seed),
+        marginalize(
+          signal.products,
+          marginalizer(names, seed, { minNEffective: 150, maxLnLDrop, maxChunks: 8 }),
+          seed,
+        ),
       );
       const lnLBest = infos[0]!.dh.reduce(
         (best, dh, x) => Math.max(best, dh ** 2 / (2 * infos[0]!.hh[x]!)),
@@ -78,7 +82,7 @@ describe("ln Z agrees with plain Monte Carlo over the prior", () => {
       expect(expected.nEffective).toBeGreaterThan(250);
       const lnZ = infos.map((info) => info.lnZ);
       const error = Math.hypot(expected.error, meanError(lnZ));
-      expect(error).toBeLessThan(0.08);
+      expect(error).toBeLessThan(0.1);
       expect(Math.abs(mean(lnZ) - expected.lnZ)).toBeLessThan(3 * error);
     }, 60_000);
 });

@@ -46,8 +46,8 @@ function waveform(tilt: number, scale: number) {
     for (let f = 0; f < N_F; f++) {
       const [m, p] = [mp >> 1, mp & 1];
       const size =
-        scale * amplitude[m]! * (p === 0 ? 1 : 0.6 + 0.3 * tilt) * FREQUENCIES[f]! ** (-7 / 6 + 0.2 * tilt);
-      const phase = M_ARR[m]! * (0.5 + 20 / FREQUENCIES[f]!) + (p * Math.PI) / 2 + 0.3 * tilt * m;
+        scale * amplitude[m]! * (p === 0 ? 1 : 0.7 * (1 - tilt)) * FREQUENCIES[f]! ** (-7 / 6 + 0.1 * tilt);
+      const phase = M_ARR[m]! * (0.5 + 20 / FREQUENCIES[f]!) + (p * Math.PI) / 2 + 0.1 * tilt * m;
       re[mp * N_F + f] = size * Math.cos(phase);
       im[mp * N_F + f] = size * Math.sin(phase);
     }

@@ -226,6 +226,8 @@ export interface KeptPairs {
   readonly phase: Uint16Array;
   readonly dh: Float64Array;
   readonly hh: Float64Array;
+  /** Pairs with an lnL above this were kept: best - maxDrop. Infinity without points. */
+  readonly threshold: number;
 }
 
 /** The pairs whose lnL, maximised over distance (of either sign of <d|h>), is within `maxDrop` of the best of them all. */
@@ -250,7 +252,8 @@ export function keepPairs(products: ModeProducts, grid: PhaseGrid, maxDrop: numb
   }
   const good = pair.point.map((_, x) => pair.dh[x]! ** 2 > 2 * (best - maxDrop) * pair.hh[x]!);
   const select = (values: number[]) => values.filter((_, x) => good[x]);
-  return groupByPoint(select(pair.point), select(pair.phase), select(pair.dh), select(pair.hh));
+  const kept = groupByPoint(select(pair.point), select(pair.phase), select(pair.dh), select(pair.hh));
+  return { ...kept, threshold: products.n_q > 0 ? best - maxDrop : Infinity };
 }
 
 /** The best lnL at the point of highest bound: close to the best of all, so that few others need their phases. */
@@ -266,7 +269,7 @@ function bestLnL(products: ModeProducts, grid: PhaseGrid, bound_q: Float64Array)
   return best;
 }
 
-function groupByPoint(point: number[], phase: number[], dh: number[], hh: number[]): KeptPairs {
+function groupByPoint(point: number[], phase: number[], dh: number[], hh: number[]) {
   const starts = point.flatMap((q, x) => (x === 0 || q !== point[x - 1] ? [x] : []));
   return {
     point_q: Int32Array.from(starts, (x) => point[x]!),
@@ -275,4 +278,19 @@ function groupByPoint(point: number[], phase: number[], dh: number[], hh: number
     dh: Float64Array.from(dh),
     hh: Float64Array.from(hh),
   };
+}
+
+/** The best lnL over phases with <d|h> > 0, at each point; -Infinity where it is certainly not above `floor`. */
+export function bestPositiveLnL(products: ModeProducts, grid: PhaseGrid, floor: number): Float64Array {
+  const { dh_o, hh_o } = grid;
+  return lnLBounds(products).map((bound, q) => {
+    if (bound <= floor) return -Infinity;
+    grid.evaluate(products, q);
+    let best = -Infinity;
+    for (let o = 0; o < dh_o.length; o++) {
+      const dh = dh_o[o]!;
+      if (dh > 0 && hh_o[o]! > 0) best = Math.max(best, (dh * dh) / (2 * hh_o[o]!));
+    }
+    return best;
+  });
 }

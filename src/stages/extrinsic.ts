@@ -4,7 +4,9 @@
  */
 
 import { DotpeError } from "../errors.ts";
+import { type Detector, detectorResponses } from "../gw/detectors.ts";
 import { choiceWithoutReplacement, permutation, uniform } from "../gw/random.ts";
+import { bestPositiveLnL, type InnerProducts, modeProducts, PhaseGrid } from "./extrinsic-products.ts";
 import { addProposalDensity, type MargInfo } from "./marginalization.ts";
 
 /** Marginalizations that are combined. */
@@ -46,20 +48,67 @@ export function isAcceptable(info: MargInfo): boolean {
   return info.nEffectivePrior > MIN_N_EFFECTIVE_PRIOR;
 }
 
+/** All kept points of several marginalizations, one after the other: q runs over all of them. */
+export interface GatheredPoints {
+  /** Arrival times in bins of the common time grid. */
+  readonly position_dq: Float64Array;
+  /** F+ and Fx at the point's psi. */
+  readonly response_dpq: Float64Array;
+}
+
+/** What `crossLnL` needs, in the order of `infos`. */
+export function gatherPoints(infos: readonly MargInfo[], detectors: readonly Detector[]): GatheredPoints {
+  const gather = (of: (info: MargInfo) => Float64Array) =>
+    Float64Array.from(infos.flatMap((info) => [...of(info)]));
+  const positions_d = detectors.map((_, d) =>
+    gather(({ position_dq, lat_q }) => position_dq.subarray(d * lat_q.length, (d + 1) * lat_q.length)),
+  );
+  const sky = [gather(({ lat_q }) => lat_q), gather(({ lon_q }) => lon_q)] as const;
+  return {
+    position_dq: Float64Array.from(positions_d.flatMap((position_q) => [...position_q])),
+    response_dpq: detectorResponses(
+      detectors,
+      ...sky,
+      gather(({ psi_q }) => psi_q),
+    ),
+  };
+}
+
+/**
+ * lnL (best over phases with <d|h> > 0, maximised over distance) of one waveform at all gathered points; -Infinity
+ * where below the thresholds of that waveform's own marginalization.
+ */
+export function crossLnL(products: InnerProducts, own: MargInfo, points: GatheredPoints): Float64Array {
+  const byMode = modeProducts(products, points.position_dq, points.response_dpq);
+  const lowest = own.threshold_c.reduce((a, b) => Math.min(a, b), Infinity);
+  return bestPositiveLnL(byMode, new PhaseGrid(products.mArr, own.n_phi), lowest - 1);
+}
+
+/** How `combine` draws: ours, from `crossLnL` of the waveform of each marginalization; or as dot_pe does. */
+export type Draw = { readonly lnL_kq: readonly Float64Array[] } | "dot_pe";
+
 /**
  * Draws samples from marginalizations on one time grid: distinct points, uniformly, at most once each, weighted by
- * U/N prior/proposal, U the number of distinct points to draw from and N of all points tried. With `compat` the
- * draw and weights of dot_pe: pairs (point, phase), uniformly, with replacement, weighted by prior/proposal/n_phi.
+ * U/N prior/proposal, U the number of distinct points to draw from and N of all points tried; each proposal counts
+ * where its own points are kept. "dot_pe": its draw and weights, which are pairs (point, phase), uniformly, with
+ * replacement, weighted by prior/proposal/n_phi.
  * @throws DotpeError noSamples if nothing can be drawn.
  */
 export function combine(
   infos: readonly MargInfo[],
   n_ext: number,
   seed: number,
-  compat: boolean,
+  draw: Draw,
 ): ExtrinsicSamples {
+  const compat = draw === "dot_pe";
   const n_qmc = infos.reduce((sum, info) => sum + info.n_qmc, 0);
-  const mixed = infos.map((info) => ({ info, ratio_q: priorOverProposal(info, infos, n_qmc) }));
+  let first = 0;
+  const mixed = infos.map((info) => {
+    const end = first + info.lat_q.length;
+    const lnL_kq = compat ? undefined : draw.lnL_kq.map((lnL_q) => lnL_q.subarray(first, end));
+    first = end;
+    return { info, ratio_q: priorOverProposal(info, infos, n_qmc, lnL_kq) };
+  });
   const drawable = mixed.flatMap(compat ? allPairs : pointsWithPairs);
   if (drawable.length === 0)
     throw new DotpeError(
@@ -109,10 +158,18 @@ interface Mixed {
   readonly ratio_q: Float64Array;
 }
 
-/** Prior over the mixture of all chunks of all marginalizations (balance heuristic), n_qmc points in all. */
-function priorOverProposal(info: MargInfo, all: readonly MargInfo[], n_qmc: number): Float64Array {
+/**
+ * Prior over the mixture of all chunks of all marginalizations (balance heuristic), n_qmc points in all.
+ * @param lnL_kq of the points of `info` under the waveform of each marginalization.
+ */
+function priorOverProposal(
+  info: MargInfo,
+  all: readonly MargInfo[],
+  n_qmc: number,
+  lnL_kq?: readonly Float64Array[],
+): Float64Array {
   const density_q = new Float64Array(info.prior_q.length);
-  for (const other of all) addProposalDensity(info, other, density_q);
+  all.forEach((other, k) => void addProposalDensity(info, other, density_q, lnL_kq?.[k]));
   return info.prior_q.map((prior, q) => (n_qmc * prior) / density_q[q]!);
 }
 

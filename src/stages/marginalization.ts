@@ -65,6 +65,8 @@ export interface MargInfo {
   readonly n_qmc: number;
   readonly n_c: number;
   readonly proposal_cdt: Float64Array;
+  /** Pairs of chunk c were kept where their lnL, maximised over distance, exceeds this. */
+  readonly threshold_c: Float64Array;
   /** Index in the sequence. */
   readonly index_q: Int32Array;
   readonly lat_q: Float64Array;
@@ -225,7 +227,7 @@ function chunkPoints(
   );
   const response_dpq = detectorResponses(using.detectors, lat_q, lon_q, psi_q);
   const byMode = modeProducts(products, position_dq, response_dpq);
-  const { point_q: kept, ...pairs } = keepPairs(byMode, grid, using.options.maxLnLDrop);
+  const { point_q: kept, threshold, ...pairs } = keepPairs(byMode, grid, using.options.maxLnLDrop);
   return {
     n_d,
     n_t,
@@ -235,6 +237,7 @@ function chunkPoints(
     n_qmc: u.length / (n_d + 3),
     n_c: 1,
     proposal_cdt: proposal_dt,
+    threshold_c: Float64Array.of(threshold),
     index_q: pick(drawn.index_q, kept),
     lat_q: pick(lat_q, kept),
     lon_q: pick(lon_q, kept),
@@ -295,6 +298,7 @@ function joinPoints(a: Points, b: Points): Points {
     n_qmc: a.n_qmc + b.n_qmc,
     n_c: a.n_c + b.n_c,
     proposal_cdt: join(a.proposal_cdt, b.proposal_cdt),
+    threshold_c: join(a.threshold_c, b.threshold_c),
     index_q: join(a.index_q, b.index_q),
     lat_q: join(a.lat_q, b.lat_q),
     lon_q: join(a.lon_q, b.lon_q),
@@ -315,24 +319,32 @@ function joinPoints(a: Points, b: Points): Points {
 }
 
 /**
- * Adds to density_q the mixture's probability of the arrival bins of the points of `points`, summed over the proposals
- * of `of` and times the number of points drawn from each. Both must have the same time grid.
+ * Adds to density_q the probability of the arrival bins of `points`, summed over the proposals of `of` and times the
+ * number of points drawn from each. Both must have the same time grid.
+ * @param lnL_q if given, lnL of the points under the waveform of `of`: a proposal counts only where its points are kept.
  */
 export function addProposalDensity(
   points: Pick<MargInfo, "bin_dq" | "n_d">,
-  of: Pick<MargInfo, "proposal_cdt" | "n_c" | "n_qmc" | "n_t">,
+  of: Pick<MargInfo, "proposal_cdt" | "threshold_c" | "n_c" | "n_qmc" | "n_t">,
   density_q: Float64Array,
+  lnL_q?: Float64Array,
 ): void {
   const { bin_dq, n_d } = points;
-  const { proposal_cdt, n_c, n_qmc, n_t } = of;
+  const { proposal_cdt, threshold_c, n_c, n_qmc, n_t } = of;
   const n_q = density_q.length;
-  for (let c = 0; c < n_c; c++)
+  for (let c = 0; c < n_c; c++) {
+    const threshold = threshold_c[c]! - THRESHOLD_ROUNDING;
     for (let q = 0; q < n_q; q++) {
+      if (lnL_q && !(lnL_q[q]! > threshold)) continue;
       let probability = n_qmc / n_c;
       for (let d = 0; d < n_d; d++) probability *= proposal_cdt[(c * n_d + d) * n_t + bin_dq[d * n_q + q]!]!;
       density_q[q]! += probability;
     }
+  }
 }
+
+/** A point at the threshold itself must count as kept where it was kept. */
+const THRESHOLD_ROUNDING = 1e-9;
 
 /** ln Z, effective sizes, and posterior weights of the points that sum to 1. */
 function evaluatePoints(points: Points) {
