@@ -28,6 +28,8 @@ export interface Reference {
   readonly fbin: Float64Array;
   readonly mArr: readonly number[];
   readonly n_d: number;
+  /** Letters of the detectors, in the order of every axis d. */
+  readonly detectors: readonly string[];
   /** Local noise standard deviation over the average, by detector: inner products carry its square's inverse. */
   readonly asdDrift_d: Float64Array;
   /** For each detector alone (n_d = 1 in each): stage 2. */

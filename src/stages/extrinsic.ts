@@ -78,7 +78,11 @@ export function gatherPoints(infos: readonly MargInfo[], detectors: readonly Det
  * lnL (best over phases with <d|h> > 0, maximised over distance) of one waveform at all gathered points; -Infinity
  * where below the thresholds of that waveform's own marginalization.
  */
-export function crossLnL(products: InnerProducts, own: MargInfo, points: GatheredPoints): Float64Array {
+export function crossLnL(
+  products: InnerProducts,
+  own: Pick<MargInfo, "threshold_c" | "n_phi">,
+  points: GatheredPoints,
+): Float64Array {
   const byMode = modeProducts(products, points.position_dq, points.response_dpq);
   const lowest = own.threshold_c.reduce((a, b) => Math.min(a, b), Infinity);
   return bestPositiveLnL(byMode, new PhaseGrid(products.mArr, own.n_phi), lowest - 1);

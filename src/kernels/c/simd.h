@@ -1,0 +1,74 @@
+/* Vectors of doubles as wide as the instruction set has. Lanes run over independent outputs, so a result does not
+ * depend on the width; the sums over bins keep eight partial sums in a fixed order for the same reason. */
+#ifndef DOTPE_SIMD_H
+#define DOTPE_SIMD_H
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define VL 8
+#elif defined(__AVX__)
+#include <immintrin.h>
+#define VL 4
+#else
+#define VL 2
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#else
+#include <emmintrin.h>
+#endif
+#endif
+
+/* Eight partial sums take this many vectors. */
+#define V8 (8 / VL)
+
+typedef double vd __attribute__((vector_size(8 * VL)));
+typedef int64_t vi __attribute__((vector_size(8 * VL)));
+typedef double vd_unaligned __attribute__((vector_size(8 * VL), aligned(8)));
+
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vd load(const double *x) { return *(const vd_unaligned *)x; }
+INLINE void store(double *x, vd v) { *(vd_unaligned *)x = v; }
+INLINE vd all(double x) { return (vd){0} + x; }
+
+INLINE vd vmax(vd a, vd b) {
+#if VL == 8
+  return (vd)_mm512_max_pd((__m512d)a, (__m512d)b);
+#elif VL == 4
+  return (vd)_mm256_max_pd((__m256d)a, (__m256d)b);
+#elif defined(__aarch64__)
+  return (vd)vmaxq_f64((float64x2_t)a, (float64x2_t)b);
+#else
+  return (vd)_mm_max_pd((__m128d)a, (__m128d)b);
+#endif
+}
+
+INLINE vd vsqrt(vd a) {
+#if VL == 8
+  return (vd)_mm512_sqrt_pd((__m512d)a);
+#elif VL == 4
+  return (vd)_mm256_sqrt_pd((__m256d)a);
+#elif defined(__aarch64__)
+  return (vd)vsqrtq_f64((float64x2_t)a);
+#else
+  return (vd)_mm_sqrt_pd((__m128d)a);
+#endif
+}
+
+INLINE double largest(vd a) {
+  double best = a[0];
+  for (int j = 1; j < VL; j++) best = a[j] > best ? a[j] : best;
+  return best;
+}
+
+/* The sum of eight partial sums, always in the same order. */
+INLINE double sum8(const vd *partial) {
+  double x[8];
+  for (int v = 0; v < V8; v++) store(x + v * VL, partial[v]);
+  return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+}
+
+#endif

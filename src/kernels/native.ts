@@ -1,0 +1,95 @@
+/** The C kernels, compiled for several instruction sets and embedded; the only place that opens a shared object. */
+import { dlopen } from "bun:ffi";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import arm from "../../build/kernels/libdotpe-aarch64.so" with { type: "file" };
+import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" };
+import v3 from "../../build/kernels/libdotpe-x86-64-v3.so" with { type: "file" };
+import v4 from "../../build/kernels/libdotpe-x86-64-v4.so" with { type: "file" };
+import type { Kernels } from "./table.ts";
+
+/** Best first. Flags as /proc/cpuinfo names them: the kernel lists only what the system has enabled. */
+const VARIANTS = [
+  { name: "x86-64-v4", path: v4, flags: ["avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl", "fma"] },
+  { name: "x86-64-v3", path: v3, flags: ["avx2", "fma", "bmi1", "bmi2", "f16c", "movbe"] },
+  { name: "x86-64-v2", path: v2, flags: ["sse4_2", "ssse3", "popcnt"] },
+  { name: "aarch64", path: arm, flags: ["asimd"] },
+] as const;
+
+const P = "ptr";
+const N = "i32";
+const L = "i64";
+const D = "f64";
+
+const SYMBOLS = {
+  dotpe_waveform: { args: [P, P, P, L, L, P, D, N, N, N], returns: "void" },
+  dotpe_align: { args: [P, P, L, P, P, P, D, N], returns: "f64" },
+  dotpe_weighted: { args: [P, P, P, N, N, N], returns: "void" },
+  dotpe_mode_products: { args: [P, P, P, P, P, N, N, N, N, N], returns: "void" },
+  dotpe_project: { args: [P, N, P, L, N, P, N, N, N], returns: "void" },
+  dotpe_expand_grid: { args: [P, P, N, P, P, P, P, N, N, N, N, N], returns: "void" },
+  dotpe_expand_set: { args: [P, P, L, N, P, P, P, N, N, N, N, N], returns: "void" },
+  dotpe_incoherent_max: { args: [P, L, P, L, P, P, P, P, N, N, N, N, N], returns: "f64" },
+  dotpe_coherent_tile: {
+    args: [P, P, P, P, P, P, P, P, P, P, P, P, N, N, N, N, N, N, N, D],
+    returns: "i32",
+  },
+} as const;
+
+export interface Variant {
+  readonly name: string;
+  load(): Kernels;
+}
+
+let found: Variant[] | undefined;
+
+/** The variants that this processor runs, best first. */
+export function nativeVariants(): Variant[] {
+  found ??= findVariants();
+  return found;
+}
+
+function findVariants(): Variant[] {
+  const flags = processorFlags();
+  const usable = VARIANTS.filter(
+    ({ path, flags: needed }) =>
+      existsSync(path) && statSync(path).size > 0 && needed.every((flag) => flags.has(flag)),
+  );
+  return usable.map(({ name, path }) => ({ name, load: () => bind(name, path) }));
+}
+
+function processorFlags(): Set<string> {
+  try {
+    const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "latin1"));
+    return new Set(line?.[1].trim().split(/\s+/));
+  } catch {
+    return new Set();
+  }
+}
+
+function bind(name: string, path: string): Kernels {
+  // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers; the types of table.ts check them
+  const c = dlopen(path, SYMBOLS).symbols as any;
+  return {
+    name,
+    waveform: c.dotpe_waveform,
+    align: c.dotpe_align,
+    weighted: c.dotpe_weighted,
+    modeProducts: c.dotpe_mode_products,
+    project: c.dotpe_project,
+    expandGrid: (z, y, ldy, ec, es, cosFc, sinFc, n_r, rc, rs, n_h, first) =>
+      c.dotpe_expand_grid(z, y, ldy, ec, es, cosFc, sinFc, n_r, rc, rs, n_h, first ? 1 : 0),
+    expandSet: (dh, y, start, ldy, x, cosFc, sinFc, n_m, rc, rs, n_e, first) =>
+      c.dotpe_expand_set(dh, y, start, ldy, x, cosFc, sinFc, n_m, rc, rs, n_e, first ? 1 : 0),
+    incoherentMax: (z, zStart, hh, hhStart, p, n_m, n_t, symmetric) =>
+      c.dotpe_incoherent_max(
+        ...[z, zStart, hh, hhStart, p.cosM_mo, p.sinM_mo, p.cosK_ko, p.sinK_ko],
+        ...[n_m, p.n_k, n_t, p.n_op, symmetric ? 1 : 0],
+      ),
+    coherentTile: (rows, hh, dh, c_cdx, ff, p, n_m, n_d, n_e, n_valid, threshold) =>
+      c.dotpe_coherent_tile(
+        ...[rows.e, rows.o, rows.dh, rows.hh, hh, dh, c_cdx, ff],
+        ...[p.cosM_mo, p.sinM_mo, p.cosK_ko, p.sinK_ko],
+        ...[n_m, p.n_k, n_d, n_e, n_valid, p.n_o, p.n_op, threshold],
+      ),
+  };
+}

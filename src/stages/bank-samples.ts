@@ -1,0 +1,218 @@
+/** Reads bank samples as aligned waveforms and forms their products with the weights: shared by stages 2, 4 and 5. */
+import { modePairs } from "../axes.ts";
+import type { Bank, BankBlock } from "../gw/bank.ts";
+import { type BlockWaveforms, mapBlock } from "../gw/bank.ts";
+import type { Alignment, Weights } from "../gw/reference.ts";
+import type { Kernels } from "../kernels/table.ts";
+import { sharedF64, shareI32 } from "../workers/arena.ts";
+import { positiveDifferences, roundUp8 } from "./phases.ts";
+
+/** What every thread needs of the banks and the weights. Plain data on shared arrays, read only. */
+export interface SamplePlan {
+  readonly banks: readonly { readonly id: string; readonly blocks: readonly BankBlock[] }[];
+  /** First bin of the bank that is used, bins used, padded to a multiple of 8. */
+  readonly b0: number;
+  readonly n_b: number;
+  readonly n_bp: number;
+  readonly n_m: number;
+  readonly n_d: number;
+  /** Position of m = 2. */
+  readonly m2: number;
+  readonly f_b: Float64Array;
+  readonly refPhase_b: Float64Array;
+  readonly fitWeight_b: Float64Array;
+  readonly fMiddle: number;
+  /** dh weights, with the noise drift and turned to the centre of the times: sum_b w conj(h) exp(2 pi i f tau). */
+  readonly w_dmpcb: Float64Array;
+  readonly products: ProductPlan;
+}
+
+/** The terms of <h|h> by group, as `Kernels.modeProducts` takes them. */
+export interface ProductPlan {
+  readonly terms: Int32Array;
+  readonly groupSize_g: Int32Array;
+  readonly n_g: number;
+  readonly w: Float64Array;
+}
+
+export interface WeightSet {
+  readonly weights: readonly {
+    readonly of: Weights /** position of the detector in it */;
+    readonly d: number;
+  }[];
+  readonly asdDrift_d: Float64Array;
+  /** Time (s) that the transform of <d|h> is centred on, by detector. */
+  readonly centre_d: Float64Array;
+  readonly alignment: Alignment;
+}
+
+export interface BankBins {
+  readonly banks: readonly Bank[];
+  readonly mArr: readonly number[];
+  readonly b0: number;
+  readonly fbin: Float64Array;
+}
+
+const COMPLEX = 2;
+
+/** @param grouping 'difference' sums pairs of modes with equal m - m'; 'pair' keeps each (M, p, P) apart. */
+export function samplePlan(bins: BankBins, set: WeightSet, grouping: "difference" | "pair"): SamplePlan {
+  const n_b = bins.fbin.length;
+  const n_bp = roundUp8(n_b);
+  const n_m = bins.mArr.length;
+  const f_b = sharedF64(n_bp);
+  f_b.set(bins.fbin);
+  const { polyfit_b, h2plusRe_b, h2plusIm_b } = set.alignment;
+  const refPhase_b = sharedF64(n_b);
+  const fitWeight_b = sharedF64(n_b);
+  for (let b = 0; b < n_b; b++) {
+    refPhase_b[b] = Math.atan2(h2plusIm_b[b], h2plusRe_b[b]);
+    fitWeight_b[b] = (polyfit_b[b] * polyfit_b[b]) / Math.hypot(h2plusRe_b[b], h2plusIm_b[b]);
+  }
+  const sizes = { n_b, n_bp, n_m, n_d: set.weights.length };
+  return {
+    ...sizes,
+    banks: bins.banks.map(({ id, blocks }) => ({ id, blocks })),
+    b0: bins.b0,
+    m2: bins.mArr.indexOf(2),
+    f_b,
+    refPhase_b,
+    fitWeight_b,
+    fMiddle: (bins.fbin[0] + bins.fbin[n_b - 1]) / 2,
+    w_dmpcb: dhWeights(set, bins.fbin, sizes),
+    products: productPlan(set, bins.mArr, sizes, grouping),
+  };
+}
+
+interface Sizes {
+  readonly n_b: number;
+  readonly n_bp: number;
+  readonly n_m: number;
+  readonly n_d: number;
+}
+
+/** a_d^-2 w_dmpb exp(2 pi i f_b centre_d), padded. */
+function dhWeights(set: WeightSet, fbin: Float64Array, { n_b, n_bp, n_m, n_d }: Sizes): Float64Array {
+  const n_mp = 2 * n_m;
+  const out = sharedF64(n_d * n_mp * 2 * n_bp);
+  for (let d = 0; d < n_d; d++) {
+    const { of, d: from } = set.weights[d];
+    const drift = 1 / (set.asdDrift_d[d] * set.asdDrift_d[d]);
+    for (let b = 0; b < n_b; b++) {
+      // Whole turns are taken off first: the centre is tens of seconds, and the angle would lose digits.
+      const turns = fbin[b] * set.centre_d[d];
+      const angle = 2 * Math.PI * (turns - Math.round(turns));
+      const [c, s] = [drift * Math.cos(angle), drift * Math.sin(angle)];
+      for (let row = 0; row < n_mp; row++) {
+        const at = (from * n_mp + row) * n_b + b;
+        const to = (d * n_mp + row) * 2 * n_bp + b;
+        out[to] = of.dhRe_dmpb[at] * c - of.dhIm_dmpb[at] * s;
+        out[to + n_bp] = of.dhRe_dmpb[at] * s + of.dhIm_dmpb[at] * c;
+      }
+    }
+  }
+  return out;
+}
+
+interface Term {
+  /** Rows (m, p) of the two waveforms, position of the weight, and whether it is conjugated. */
+  readonly a: number;
+  readonly b: number;
+  readonly kind: 0 | 1 | 2;
+  readonly weight: number;
+  readonly conjugate: boolean;
+}
+
+/**
+ * Groups in the order of `Kernels.incoherentMax`: 00, 11, 01 of equal modes, then (00, 01, 10, 11) for every k.
+ * A pair with m > m' is conjugated, which leaves Re(x e^{i (m - m') phi}) as it is.
+ */
+function termsByDifference(mArr: readonly number[]): Term[][] {
+  const differences = positiveDifferences(mArr);
+  const groups: Term[][] = Array.from({ length: 3 + 4 * differences.length }, () => []);
+  modePairs(mArr.length).forEach(([m, m2], pair) => {
+    for (let c = 0; c < 4; c++) {
+      const [p, P] = [c >> 1, c & 1];
+      const [a, b, weight] = [2 * m + p, 2 * m2 + P, 4 * pair + c];
+      const difference = mArr[m2] - mArr[m];
+      if (difference === 0) {
+        if (c === 2) continue; // the conjugate of (0, 1), and only its real part is needed
+        groups[c === 3 ? 1 : c === 0 ? 0 : 2].push({ a, b, kind: c === 1 ? 1 : 0, weight, conjugate: false });
+        continue;
+      }
+      const group = groups[3 + 4 * differences.indexOf(Math.abs(difference)) + c];
+      const conjugate = difference < 0;
+      group.push(
+        conjugate
+          ? { a: b, b: a, kind: COMPLEX, weight, conjugate }
+          : { a, b, kind: COMPLEX, weight, conjugate },
+      );
+    }
+  });
+  return groups;
+}
+
+function termsByPair(mArr: readonly number[]): Term[][] {
+  return modePairs(mArr.length).flatMap(([m, m2], pair) =>
+    [0, 1, 2, 3].map((c): Term[] => [
+      { a: 2 * m + (c >> 1), b: 2 * m2 + (c & 1), kind: COMPLEX, weight: 4 * pair + c, conjugate: false },
+    ]),
+  );
+}
+
+function productPlan(
+  set: WeightSet,
+  mArr: readonly number[],
+  { n_b, n_bp, n_d }: Sizes,
+  grouping: "difference" | "pair",
+): ProductPlan {
+  const groups = grouping === "difference" ? termsByDifference(mArr) : termsByPair(mArr);
+  const terms = groups.flat();
+  const n_M = modePairs(mArr.length).length;
+  const w = sharedF64(terms.length * n_d * 2 * n_bp);
+  terms.forEach(({ weight, conjugate }, t) => {
+    for (let d = 0; d < n_d; d++) {
+      const { of, d: from } = set.weights[d];
+      const drift = 1 / (set.asdDrift_d[d] * set.asdDrift_d[d]);
+      const at = (from * n_M * 4 + weight) * n_b;
+      const to = (t * n_d + d) * 2 * n_bp;
+      for (let b = 0; b < n_b; b++) {
+        w[to + b] = drift * of.hhRe_dMpPb[at + b];
+        w[to + n_bp + b] = (conjugate ? -drift : drift) * of.hhIm_dMpPb[at + b];
+      }
+    }
+  });
+  return {
+    terms: shareI32(terms.flatMap(({ a, b, kind }) => [a, b, kind])),
+    groupSize_g: shareI32(groups.map((group) => group.length)),
+    n_g: groups.length,
+    w,
+  };
+}
+
+/** One thread's reader of bank samples. */
+export class SampleReader {
+  private readonly mapped: (BlockWaveforms | undefined)[][];
+
+  constructor(
+    private readonly plan: SamplePlan,
+    private readonly kernels: Kernels,
+  ) {
+    this.mapped = plan.banks.map(() => []);
+  }
+
+  /** Writes the aligned waveform of bank sample i into h_mpcb and returns its time alignment dt (s). */
+  read(bank: number, i: number, h_mpcb: Float64Array): number {
+    const { banks, b0, n_b, n_bp, n_m, m2, f_b, refPhase_b, fitWeight_b, fMiddle } = this.plan;
+    const blocks = banks[bank].blocks;
+    const block = Math.floor(i / blocks[0].n_i);
+    this.mapped[bank][block] ??= mapBlock(blocks[block]);
+    const { amplitude, phase } = this.mapped[bank][block] as BlockWaveforms;
+    const stride = blocks[block].n_b;
+    const start = (i - blocks[block].i0) * 2 * n_m * stride + b0;
+    const m2start = start + 2 * m2 * stride;
+    const dt = this.kernels.align(amplitude, phase, m2start, f_b, refPhase_b, fitWeight_b, fMiddle, n_b);
+    this.kernels.waveform(h_mpcb, amplitude, phase, start, stride, f_b, dt, 2 * n_m, n_b, n_bp);
+    return dt;
+  }
+}

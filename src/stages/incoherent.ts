@@ -1,0 +1,207 @@
+/** Stage 2: the likelihood of every bank sample in each detector alone, maximised over phase and time. */
+import { DotpeError } from "../errors.ts";
+import { timeGridBands } from "../gw/low-rank.ts";
+import type { Reference } from "../gw/reference.ts";
+import type { Kernels, PhaseTables } from "../kernels/table.ts";
+import { sharedF64, shareI32 } from "../workers/arena.ts";
+import type { TaskRunner } from "../workers/protocol.ts";
+import { phaseTables, roundUp8 } from "./phases.ts";
+import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
+
+/** Bank samples, in the order of the outputs. */
+export interface Items {
+  readonly bank_j: Int32Array;
+  readonly i_j: Int32Array;
+}
+
+/** One band of the time grid, with its tables padded to n_h times. */
+export interface GridBand {
+  readonly b0: number;
+  readonly b1: number;
+  readonly rc: number;
+  readonly rs: number;
+  readonly rp: number;
+  readonly q: Float64Array;
+  readonly ec_kh: Float64Array;
+  readonly es_kh: Float64Array;
+  readonly cosFc_h: Float64Array;
+  readonly sinFc_h: Float64Array;
+}
+
+export interface TimeGrid {
+  readonly bands: readonly GridBand[];
+  /** Half the grid, padded to a multiple of 8. */
+  readonly n_h: number;
+  /** Position of a time that is in the grid but was not asked for (odd n_t), or -1. */
+  readonly extra: number;
+}
+
+export interface IncoherentPlan {
+  readonly samples: SamplePlan;
+  readonly items: Items;
+  readonly grid: TimeGrid;
+  readonly phases: PhaseTables;
+  readonly symmetric: boolean;
+  /** Items of a task. */
+  readonly taskSize: number;
+  /** Output (d, j). */
+  readonly lnlike_dj: Float64Array;
+}
+
+/** Samples whose <h|h> share a load of the weights. */
+const SHARE = 4;
+
+/**
+ * The grid t = centre + tau of n_t times spaced by dt around t0: t0 + (k - floor(n_t / 2)) dt.
+ * @returns the grid and its centre - t0 (s): the grid is symmetric about half a step.
+ */
+export function timeGrid(fbin: Float64Array, dt: number, n_t: number): { grid: TimeGrid; centre: number } {
+  const plan = timeGridBands(fbin, dt, n_t, 8);
+  const n_h = roundUp8(plan.n_h);
+  const pad = (rows: Float64Array, n: number) => {
+    const out = sharedF64(n * n_h);
+    for (let k = 0; k < n; k++) out.set(rows.subarray(k * plan.n_h, (k + 1) * plan.n_h), k * n_h);
+    return out;
+  };
+  const share = (values: Float64Array) => {
+    const out = sharedF64(values.length);
+    out.set(values);
+    return out;
+  };
+  const bands = plan.bands.map(({ b0, b1, rc, rs, rp, q, ec, es, cosFc_h, sinFc_h }) => ({
+    ...{ b0, b1, rc, rs, rp, q: share(q), ec_kh: pad(ec, rc), es_kh: pad(es, rs) },
+    ...{ cosFc_h: pad(cosFc_h, 1), sinFc_h: pad(sinFc_h, 1) },
+  }));
+  const odd = n_t % 2 === 1;
+  return { grid: { bands, n_h, extra: odd ? plan.n_h - 1 : -1 }, centre: odd ? 0.5 * dt : -0.5 * dt };
+}
+
+export interface IncoherentSettings {
+  readonly n_t: number;
+  readonly n_phi: number;
+  /** Spacing of the time grid (s): 1 / (2 f_max). */
+  readonly dt: number;
+  readonly symmetric: boolean;
+  readonly taskSize: number;
+}
+
+export function planIncoherent(
+  bins: BankBins,
+  reference: Reference,
+  items: Items,
+  settings: IncoherentSettings,
+): IncoherentPlan {
+  const { grid, centre } = timeGrid(bins.fbin, settings.dt, settings.n_t);
+  const samples = samplePlan(
+    bins,
+    {
+      weights: reference.single.map((of) => ({ of, d: 0 })),
+      asdDrift_d: reference.asdDrift_d,
+      centre_d: reference.arrival_d.map((t) => t + centre),
+      alignment: reference.singleAlignment,
+    },
+    "difference",
+  );
+  return {
+    samples,
+    items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
+    grid,
+    phases: phaseTables(bins.mArr, settings.n_phi),
+    symmetric: settings.symmetric,
+    taskSize: settings.taskSize,
+    lnlike_dj: sharedF64(reference.n_d * items.i_j.length),
+  };
+}
+
+/** Transforms the products g = w conj(h) of one sample to the times of a grid. */
+export class GridTransform {
+  readonly z_rct: Float64Array;
+  private readonly y: Float64Array;
+  private readonly ldy: number;
+
+  constructor(
+    private readonly grid: TimeGrid,
+    private readonly n_rows: number,
+    private readonly n_bp: number,
+    private readonly kernels: Kernels,
+  ) {
+    this.ldy = Math.max(...grid.bands.map((band) => band.rp));
+    this.y = new Float64Array(2 * n_rows * this.ldy);
+    this.z_rct = new Float64Array(n_rows * 4 * grid.n_h);
+  }
+
+  run(g_rcb: Float64Array): void {
+    const { n_h, bands, extra } = this.grid;
+    bands.forEach((band, k) => {
+      const { b0, b1, rc, rs, rp, q, ec_kh, es_kh, cosFc_h, sinFc_h } = band;
+      this.kernels.project(this.y, this.ldy, g_rcb, b0, this.n_bp, q, 2 * this.n_rows, b1 - b0, rp);
+      const tables = [ec_kh, es_kh, cosFc_h, sinFc_h] as const;
+      this.kernels.expandGrid(this.z_rct, this.y, this.ldy, ...tables, this.n_rows, rc, rs, n_h, k === 0);
+    });
+    if (extra < 0) return;
+    for (let r = 0; r < this.n_rows; r++) {
+      this.z_rct[r * 4 * n_h + extra] = 0;
+      this.z_rct[r * 4 * n_h + 2 * n_h + extra] = 0;
+    }
+  }
+}
+
+export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunner<null> {
+  const { samples, items, phases, symmetric, taskSize, lnlike_dj, grid } = plan;
+  const { n_bp, n_m, n_d, w_dmpcb, products } = samples;
+  const n_mp = 2 * n_m;
+  const n_j = items.i_j.length;
+  const reader = new SampleReader(samples, kernels);
+  const transform = new GridTransform(grid, n_d * n_mp, n_bp, kernels);
+  const h_smpcb = new Float64Array(SHARE * n_mp * 2 * n_bp);
+  const h_s = Array.from({ length: SHARE }, (_, s) =>
+    h_smpcb.subarray(s * n_mp * 2 * n_bp, (s + 1) * n_mp * 2 * n_bp),
+  );
+  const g_dmpcb = new Float64Array(n_d * n_mp * 2 * n_bp);
+  const hh_sdgc = new Float64Array(SHARE * n_d * products.n_g * 2);
+  const n_t = 2 * grid.n_h;
+
+  const few = (j0: number, n_s: number) => {
+    for (let s = 0; s < n_s; s++) reader.read(items.bank_j[j0 + s], items.i_j[j0 + s], h_s[s]);
+    const { w, terms, groupSize_g, n_g } = products;
+    kernels.modeProducts(hh_sdgc, h_smpcb, w, terms, groupSize_g, n_g, n_s, n_d, n_mp, n_bp);
+    for (let s = 0; s < n_s; s++) {
+      kernels.weighted(g_dmpcb, w_dmpcb, h_s[s], n_d, n_mp, n_bp);
+      transform.run(g_dmpcb);
+      for (let d = 0; d < n_d; d++) {
+        const hhStart = (s * n_d + d) * n_g * 2;
+        const zStart = d * n_mp * 2 * n_t;
+        const lnl = kernels.incoherentMax(
+          transform.z_rct,
+          zStart,
+          hh_sdgc,
+          hhStart,
+          phases,
+          n_m,
+          n_t,
+          symmetric,
+        );
+        if (!Number.isFinite(lnl)) throw badWaveform(samples, items.bank_j[j0 + s], items.i_j[j0 + s]);
+        lnlike_dj[d * n_j + j0 + s] = lnl;
+      }
+    }
+  };
+  return {
+    run(task) {
+      const end = Math.min((task + 1) * taskSize, n_j);
+      for (let j = task * taskSize; j < end; j += SHARE) few(j, Math.min(SHARE, end - j));
+    },
+    result: () => null,
+  };
+}
+
+export function badWaveform(samples: SamplePlan, bank: number, i: number): DotpeError {
+  const { blocks } = samples.banks[bank];
+  const block = blocks[Math.floor(i / blocks[0].n_i)];
+  return new DotpeError(
+    "notFinite",
+    `${block.amplitudesPath} or ${block.phasePath}: waveform of sample ${i - block.i0} (bank sample ${i}): ` +
+      "found NaN, infinity or zero amplitude, expected finite numbers",
+    "Copy or make the bank again.",
+  );
+}

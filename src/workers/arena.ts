@@ -1,0 +1,50 @@
+/** Memory that every thread sees. Only what the thread contract in `protocol.ts` allows is written after it is shared. */
+
+export function sharedF64(n: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(8 * n));
+}
+
+export function sharedI32(n: number): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(4 * n));
+}
+
+/** A shared copy; an array that is shared already is returned as it is. */
+export function shareF64(values: Float64Array): Float64Array {
+  if (values.buffer instanceof SharedArrayBuffer) return values;
+  const copy = sharedF64(values.length);
+  copy.set(values);
+  return copy;
+}
+
+export function shareI32(values: ArrayLike<number>): Int32Array {
+  const copy = sharedI32(values.length);
+  copy.set(values);
+  return copy;
+}
+
+/** The largest of numbers >= 0 that any thread has offered: doubles of one sign order as their bits do. */
+export class SharedMaximum {
+  private readonly bits: BigInt64Array;
+  private readonly scratch = new Float64Array(1);
+  private readonly scratchBits = new BigInt64Array(this.scratch.buffer);
+
+  constructor(readonly values: Float64Array) {
+    this.bits = new BigInt64Array(values.buffer, values.byteOffset, values.length);
+  }
+
+  get(k: number): number {
+    this.scratchBits[0] = Atomics.load(this.bits, k);
+    return this.scratch[0];
+  }
+
+  offer(k: number, value: number): void {
+    this.scratch[0] = value;
+    const offered = this.scratchBits[0];
+    let seen = Atomics.load(this.bits, k);
+    while (offered > seen) {
+      const before = Atomics.compareExchange(this.bits, k, seen, offered);
+      if (before === seen) return;
+      seen = before;
+    }
+  }
+}

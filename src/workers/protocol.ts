@@ -1,0 +1,61 @@
+/**
+ * What crosses between the main thread and the workers, and who may write what.
+ *
+ * A job is a plan (plain data; its arrays are shared) cut into tasks 0 .. nTasks - 1. Every thread takes the next task
+ * from one shared counter until none is left, then returns its reduced result. During a job
+ *   - the arrays of a plan are read only, but for those its stage names as output;
+ *   - an output element is written by the one task it belongs to, so no two threads write the same place;
+ *   - `counter` and shared maxima are written with Atomics only.
+ * The main thread reads outputs after every worker has answered `done`.
+ */
+import type { CoherentPlan, CoherentResult } from "../stages/coherent.ts";
+import type { DistancePlan } from "../stages/distance-rows.ts";
+import type { CandidatePlan, CandidateResult, CrossPlan, CrossResult } from "../stages/extrinsic-tasks.ts";
+import type { IncoherentPlan } from "../stages/incoherent.ts";
+
+/** Plan and per-thread result of each kind of job. */
+export interface Jobs {
+  incoherent: { plan: IncoherentPlan; result: null };
+  coherent: { plan: CoherentPlan; result: CoherentResult };
+  distance: { plan: DistancePlan; result: null };
+  candidates: { plan: CandidatePlan; result: CandidateResult };
+  cross: { plan: CrossPlan; result: CrossResult };
+}
+
+export type JobKind = keyof Jobs;
+
+export interface Job<K extends JobKind = JobKind> {
+  readonly kind: K;
+  readonly plan: Jobs[K]["plan"];
+  readonly nTasks: number;
+  /** [next task, tasks done, stop]: shared. */
+  readonly counter: Int32Array;
+}
+
+export const NEXT = 0;
+export const DONE = 1;
+export const STOP = 2;
+
+/** One thread's state of a job. */
+export interface TaskRunner<R> {
+  run(task: number): void;
+  result(): R;
+}
+
+export type ToWorker =
+  | { readonly type: "open"; readonly kernels: string }
+  | { readonly type: "job"; readonly job: Job }
+  | { readonly type: "close" };
+
+export interface SentError {
+  /** Of a DotpeError; absent for a defect. */
+  readonly exit?: string;
+  readonly hint?: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export type FromWorker =
+  | { readonly type: "ready" }
+  | { readonly type: "done"; readonly result: Jobs[JobKind]["result"] }
+  | { readonly type: "failed"; readonly error: SentError };
