@@ -58,14 +58,14 @@ export const TABLE = {
     SAMPLING,
     "N",
     "orbital phases of the coherent stage (50)",
-    v.optional(value.wholeNumber(1, 65536), 50),
+    v.optional(value.wholeNumber(1, 4096), 50),
   ),
-  nT: row(SAMPLING, "N", "times tried in each detector (128)", v.optional(value.wholeNumber(1, 65536), 128)),
+  nT: row(SAMPLING, "N", "times tried in each detector (128)", v.optional(value.wholeNumber(1, 8192), 128)),
   nPhiIncoherent: row(
     SAMPLING,
     "N",
     "orbital phases of the incoherent stage (--n-phi)",
-    v.optional(value.wholeNumber(1, 65536)),
+    v.optional(value.wholeNumber(1, 4096)),
   ),
   coherentScoreMinNEffectivePrior: row(
     SAMPLING,
@@ -173,14 +173,14 @@ export const TABLE = {
   iTile: row(
     MACHINE,
     "N",
-    "intrinsic samples in one tile of a kernel",
-    v.optional(value.wholeNumber(1, 65536)),
+    "intrinsic samples in one tile of a kernel (16)",
+    v.optional(value.wholeNumber(1, 1024)),
   ),
   eTile: row(
     MACHINE,
     "N",
-    "extrinsic samples in one tile of a kernel",
-    v.optional(value.wholeNumber(1, 2 ** 24)),
+    "extrinsic samples in one tile of a kernel (128)",
+    v.optional(value.wholeNumber(1, 4096)),
   ),
   kernel: row(
     MACHINE,

@@ -1,5 +1,5 @@
 /** The C kernels, compiled for several instruction sets and embedded; the only place that opens a shared object. */
-import { dlopen } from "bun:ffi";
+import { dlopen, FFIType } from "bun:ffi";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import arm from "../../build/kernels/libdotpe-aarch64.so" with { type: "file" };
 import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" };
@@ -17,7 +17,7 @@ const VARIANTS = [
 
 const P = "ptr";
 const N = "i32";
-const L = "i64";
+const L = FFIType.i64_fast;
 const D = "f64";
 
 const SYMBOLS = {

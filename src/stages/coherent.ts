@@ -5,9 +5,9 @@ import type { Reference } from "../gw/reference.ts";
 import type { Kernels, PhaseTables, TileRows } from "../kernels/table.ts";
 import { SharedMaximum, sharedF64, shareF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
+import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
 import { badWaveform, type Items } from "./incoherent.ts";
 import { phaseTables } from "./phases.ts";
-import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
 
 /** The extrinsic samples in one detector: response, and the low-rank basis at their arrival times. */
 interface DetectorSet {
@@ -37,9 +37,11 @@ export interface CoherentPlan {
   readonly bestPerBank: boolean;
   /** Output: the time alignment of each item (s). */
   readonly dt_j: Float64Array;
-  /** Items, and extrinsic samples, of a task; extrinsic samples of a tile. */
-  readonly iBatch: number;
+  /** Items, and extrinsic samples, of a task. */
+  readonly taskItems: number;
   readonly eBatch: number;
+  /** Items whose projections are held at once for one pass over the tiles; extrinsic samples of a tile. */
+  readonly iTile: number;
   readonly eTile: number;
   /** One (i, e) pair in so many is looked at, at one phase, whatever its likelihood: see `isProbe`. */
   readonly probeEvery: number;
@@ -71,8 +73,9 @@ export interface CoherentSettings {
   readonly n_phi: number;
   readonly maxDrop: number;
   readonly bestPerBank: boolean;
-  readonly iBatch: number;
+  readonly taskItems: number;
   readonly eBatch: number;
+  readonly iTile: number;
   readonly eTile: number;
   readonly probeEvery: number;
   readonly seed: number;
@@ -141,7 +144,7 @@ export function planCoherent(
 }
 
 export function nCoherentTasks(plan: CoherentPlan): number {
-  return Math.ceil(plan.items.i_j.length / plan.iBatch) * Math.ceil(plan.n_e / plan.eBatch);
+  return Math.ceil(plan.items.i_j.length / plan.taskItems) * Math.ceil(plan.n_e / plan.eBatch);
 }
 
 /** The phase at which (bank, i, e) is a probe, or -1: a property of the sample, not of how the work is cut. */
@@ -265,7 +268,20 @@ function responseCoefficients(
 }
 
 export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<CoherentResult> {
-  const { samples, items, n_e, detectors, phases, maxDrop, bestPerBank, dt_j, iBatch, eBatch, eTile } = plan;
+  const {
+    samples,
+    items,
+    n_e,
+    detectors,
+    phases,
+    maxDrop,
+    bestPerBank,
+    dt_j,
+    taskItems,
+    eBatch,
+    iTile,
+    eTile,
+  } = plan;
   const { n_b, n_bp, n_m, n_d, w_dmpcb, products } = samples;
   const { terms, groupSize_g, n_g, w } = products;
   const n_mp = 2 * n_m;
@@ -280,8 +296,8 @@ export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<C
   const ldy = Math.max(...detectors.map((set) => set.rp));
   const y_d = detectors.map(() => new Float64Array(n_mp * 2 * ldy));
   /** For each sample of the batch: its projections by detector, and its coefficients. */
-  const y_batch = detectors.map(() => new Float64Array(iBatch * n_mp * 2 * ldy));
-  const c_batch = Array.from({ length: iBatch }, () => new Float64Array(n_c * n_d * 3));
+  const y_batch = detectors.map(() => new Float64Array(iTile * n_mp * 2 * ldy));
+  const c_batch = Array.from({ length: iTile }, () => new Float64Array(n_c * n_d * 3));
   const tile = new Tile(plan, eTile);
   const dh_mce = new Float64Array(n_mp * eTile);
   const hh_ce = new Float64Array(n_c * eTile);
@@ -364,16 +380,21 @@ export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<C
     }
   };
 
+  const someItems = (j0: number, j1: number, eStart: number, eEnd: number) => {
+    prepare(j0, j1);
+    for (let e0 = eStart; e0 < eEnd; e0 += eTile) {
+      const e1 = Math.min(e0 + eTile, eEnd);
+      tile.fill(e0, e1);
+      for (let j = j0; j < j1; j++) sampleOnTile(j, j - j0, e0, e1);
+    }
+  };
+
   return {
     run(task) {
       const [block, chunk] = [Math.floor(task / n_chunks), task % n_chunks];
-      const [j0, j1] = [block * iBatch, Math.min((block + 1) * iBatch, n_j)];
-      prepare(j0, j1);
-      const end = Math.min((chunk + 1) * eBatch, n_e);
-      for (let e0 = chunk * eBatch; e0 < end; e0 += eTile) {
-        const e1 = Math.min(e0 + eTile, end);
-        tile.fill(e0, e1);
-        for (let j = j0; j < j1; j++) sampleOnTile(j, j - j0, e0, e1);
+      const end = Math.min((block + 1) * taskItems, n_j);
+      for (let j0 = block * taskItems; j0 < end; j0 += iTile) {
+        someItems(j0, Math.min(j0 + iTile, end), chunk * eBatch, Math.min((chunk + 1) * eBatch, n_e));
       }
       tasks.push({ task, end: rows.n });
     },

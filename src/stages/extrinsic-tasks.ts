@@ -7,6 +7,7 @@ import type { SkyDictionary } from "../gw/sky-dictionary.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
+import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
 import { crossLnL, type GatheredPoints } from "./extrinsic.ts";
 import type { InnerProducts } from "./extrinsic-products.ts";
 import { GridTransform, type Items, type TimeGrid, timeGrid } from "./incoherent.ts";
@@ -18,7 +19,6 @@ import {
   marginalize,
   optimizeBeta,
 } from "./marginalization.ts";
-import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
 
 /** Arrival times looked at: this far (s) on either side of the reference's. */
 const HALF_WINDOW = 0.07;

@@ -5,8 +5,8 @@ import type { Reference } from "../gw/reference.ts";
 import type { Kernels, PhaseTables } from "../kernels/table.ts";
 import { sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
-import { phaseTables, roundUp8 } from "./phases.ts";
 import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
+import { phaseTables, roundUp8 } from "./phases.ts";
 
 /** Bank samples, in the order of the outputs. */
 export interface Items {

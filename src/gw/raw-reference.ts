@@ -1,0 +1,234 @@
+/** The reference as a run of dot_pe had it: its waveform is faded near the merger, and the weights follow from it. */
+import * as v from "valibot";
+import { parseJson } from "../io/json.ts";
+import type { Npz } from "../io/npz.ts";
+import type { EventBand } from "./band.ts";
+import { detectorResponses, detectorsNamed, geocenterDelays } from "./detectors.ts";
+import type { Event } from "./event.ts";
+import { type DetectorTemplate, networkFrameOf } from "./network-frame.ts";
+import { phaseRefdet } from "./prior.ts";
+import type { Alignment, Weights } from "./reference.ts";
+import { badEntry, readComplex, readReal, readText, unfit } from "./reference-entries.ts";
+import type { ReferenceWithH0 } from "./reference-file.ts";
+import {
+  alignmentOf,
+  combinedWhitening,
+  delayed,
+  FADE_BINS,
+  fadeBin,
+  fadeNearMerger,
+  fadeShare,
+  type GridWaveform,
+  phasors,
+  plusOfMode,
+  weightsOf,
+} from "./relative-binning.ts";
+import { greenwichMeanSiderealTime } from "./sidereal.ts";
+import { cubicSpline, evaluateSpline, SummaryWeights } from "./spline.ts";
+
+/** Weights in the file that differ from those of this event by more, relative to the largest, are of another event. */
+const SAME_EVENT = 1e-6;
+
+const Finite = v.pipe(v.number(), v.finite());
+const ParametersSchema = v.object({
+  iota: Finite,
+  ra: Finite,
+  dec: Finite,
+  psi: Finite,
+  phi_ref: Finite,
+  t_geocenter: Finite,
+});
+type Parameters = v.InferOutput<typeof ParametersSchema>;
+
+/**
+ * The reference of a file with h0_raw_mpf, h0_raw_mpb (its merger at the event's time, not faded) and par_dic_0. Weights for
+ * all detectors use h0 faded for all of them, those of one detector h0 faded for it.
+ * @throws DotpeError badData, notFinite (entries); mismatch if the file's weights are of other data.
+ */
+export function readRawReference(
+  npz: Npz,
+  event: Event,
+  band: EventBand,
+  mArr: readonly number[],
+): ReferenceWithH0 {
+  const summary = new SummaryWeights(band.fbin, event.f);
+  const raw = readRawWaveform(npz, event, band, mArr.length);
+  const parameters = readParameters(npz);
+  const all = event.detectors.map((_, d) => d);
+  const atZero = delayed(raw, event, band, -event.tcoarse);
+  const fadedFor = (detectors: number[]) => {
+    const faded = fadeNearMerger(atZero, event, band, combinedWhitening(event, detectors));
+    return delayed(faded, event, band, event.tcoarse);
+  };
+  const h0 = fadedFor(all);
+  const weightsFor = (detectors: number[], waveform: GridWaveform) =>
+    weightsOf({ event, band, summary, h0: waveform, detectors });
+  const coherent = weightsFor(all, h0);
+  checkSameEvent(npz, coherent, [event.n_d, mArr.length, 2, band.fbin.length]);
+  const coherentAlignment = readAlignment(npz, band.fbin.length);
+  const raw2 = plusOfMode(atZero, mArr.indexOf(2), event.n_f, band.fbin.length);
+  const asdDrift_d = readReal(npz, "asd_drift", [event.n_d]);
+  const arrival_d = arrivals(event, parameters);
+  const templates = templatesOf(event, raw, mArr, parameters, arrival_d);
+  return {
+    source: npz.path,
+    fbin: band.fbin,
+    mArr,
+    n_d: event.n_d,
+    detectors: event.detectors,
+    asdDrift_d,
+    single: event.n_d === 1 ? [coherent] : all.map((d) => weightsFor([d], fadedFor([d]))),
+    singleAlignment:
+      event.n_d === 1
+        ? coherentAlignment
+        : alignmentOf(event, band, summary, alignmentWaveform(event, band, raw2, coherentAlignment), [0]),
+    coherent,
+    coherentAlignment,
+    arrival_d,
+    frame: networkFrameOf(event, templates, asdDrift_d, (frame) => phaseRefdet(parameters, frame)),
+    h0Re_mpb: h0.re_mpb,
+    h0Im_mpb: h0.im_mpb,
+  };
+}
+
+function readRawWaveform(npz: Npz, event: Event, band: EventBand, n_m: number): GridWaveform {
+  const grid = readComplex(npz, "h0_raw_mpf", [n_m, 2, event.n_f]);
+  const bins = readComplex(npz, "h0_raw_mpb", [n_m, 2, band.fbin.length]);
+  return { re_mpf: grid.re, im_mpf: grid.im, re_mpb: bins.re, im_mpb: bins.im };
+}
+
+function readParameters(npz: Npz): Parameters {
+  const text = readText(npz, "par_dic_0");
+  const parsed = v.safeParse(
+    ParametersSchema,
+    parseJson(new TextEncoder().encode(text), `${npz.path}: entry par_dic_0`),
+  );
+  if (parsed.success) return parsed.output;
+  const [issue] = parsed.issues;
+  const expected = issue.expected ?? issue.message;
+  throw badEntry(npz, `par_dic_0.${v.getDotPath(issue)}`, `found ${issue.received}, expected ${expected}`);
+}
+
+/** Fit weights and h0 of all detectors together. */
+export function readAlignment(npz: Npz, n_b: number): Alignment {
+  const h2plus = readComplex(npz, "h2plus0_fbin", [n_b]);
+  const polyfit_b = readReal(npz, "polyfit_weights", [n_b]);
+  return { polyfit_b, h2plusRe_b: h2plus.re, h2plusIm_b: h2plus.im };
+}
+
+/** @throws DotpeError if no weight can be computed, or the file holds weights and they are different ones. */
+function checkSameEvent(npz: Npz, { dhRe_dmpb, dhIm_dmpb }: Weights, shape: readonly number[]): void {
+  const k = dhRe_dmpb.findIndex((value, at) => !Number.isFinite(value + dhIm_dmpb[at]));
+  if (k !== -1)
+    throw badEntry(npz, "h0_raw_mpf", "found a mode that vanishes in the band, expected a signal");
+  if (!npz.has("dh_weights_dmpb")) return;
+  const stored = readComplex(npz, "dh_weights_dmpb", shape);
+  let [largest, difference] = [0, 0];
+  for (let at = 0; at < dhRe_dmpb.length; at++) {
+    largest = Math.max(largest, Math.hypot(stored.re[at], stored.im[at]));
+    difference = Math.max(
+      difference,
+      Math.hypot(stored.re[at] - dhRe_dmpb[at], stored.im[at] - dhIm_dmpb[at]),
+    );
+  }
+  if (difference <= SAME_EVENT * largest) return;
+  const found = (difference / largest).toPrecision(2);
+  throw unfit(
+    npz,
+    "dh_weights_dmpb",
+    `found weights that differ by ${found} of the largest from those of this event's strain, expected the same`,
+  );
+}
+
+/**
+ * The (m = 2, plus) waveform of the time alignment, not faded. cogwheel makes it with its default precession angles and h0
+ * with other ones, so it is not in h0_raw: the file holds it on the bins, after the fade. Undoing the fade gives it up to
+ * the last bin of the fade; its ratio to h0_raw is smooth and carries it to the FFT grid and a few bins on.
+ */
+function alignmentWaveform(
+  event: Event,
+  band: EventBand,
+  raw2: GridWaveform,
+  faded: Alignment,
+): GridWaveform {
+  const { fbin } = band;
+  const whiten_f = combinedWhitening(
+    event,
+    event.detectors.map((_, d) => d),
+  );
+  const end = fadeBin(raw2.re_mpf, raw2.im_mpf, 0, whiten_f, band);
+  const share = fadeShare(fbin, end);
+  const gain_b = new Float64Array(end + 1);
+  const turn_b = new Float64Array(end + 1);
+  for (let b = 0; b <= end; b++) {
+    const kept = b === end ? 1 : share(fbin[b]);
+    const unfade = (x: Float64Array) => (x[b] - x[end] * (1 - kept)) / kept;
+    const [re, im] = [unfade(faded.h2plusRe_b), unfade(faded.h2plusIm_b)];
+    const [re0, im0] = [raw2.re_mpb[b], raw2.im_mpb[b]];
+    gain_b[b] = Math.hypot(re, im) / Math.hypot(re0, im0);
+    const angle = Math.atan2(im * re0 - re * im0, re * re0 + im * im0);
+    const previous = b === 0 ? angle : turn_b[b - 1];
+    turn_b[b] = angle - 2 * Math.PI * Math.round((angle - previous) / (2 * Math.PI));
+  }
+  const knots = fbin.slice(0, end + 1);
+  const [gain, turn] = [cubicSpline(knots, gain_b), cubicSpline(knots, turn_b)];
+  const last = fbin[Math.min(end + FADE_BINS, fbin.length - 1)];
+  const carried = (re: Float64Array, im: Float64Array, f: Float64Array) => {
+    const within = f.map((x) => Math.min(Math.max(x, fbin[0]), last));
+    const [gains, turns] = [evaluateSpline(gain, within), evaluateSpline(turn, within)];
+    return [
+      re.map((x, k) => gains[k] * (x * Math.cos(turns[k]) - im[k] * Math.sin(turns[k]))),
+      im.map((x, k) => gains[k] * (x * Math.cos(turns[k]) + re[k] * Math.sin(turns[k]))),
+    ] as const;
+  };
+  const [re_mpf, im_mpf] = carried(raw2.re_mpf, raw2.im_mpf, event.f);
+  const [re_mpb, im_mpb] = carried(raw2.re_mpb, raw2.im_mpb, fbin);
+  return { re_mpf, im_mpf, re_mpb, im_mpb };
+}
+
+function sky(event: Event, { ra, dec }: Parameters): { lat: Float64Array; lon: Float64Array } {
+  const gmst = greenwichMeanSiderealTime(event.tgps);
+  return { lat: Float64Array.of(dec), lon: Float64Array.of(ra - gmst) };
+}
+
+/** s from the start of the segment (d). */
+function arrivals(event: Event, parameters: Parameters): Float64Array {
+  const { lat, lon } = sky(event, parameters);
+  const delay_d = geocenterDelays(detectorsNamed(event.detectors), lat, lon);
+  return delay_d.map((delay) => event.tcoarse + (parameters.t_geocenter + delay));
+}
+
+/** sum_mp F_dp h0_mp exp(i m phi_ref), moved to the arrival. */
+function templatesOf(
+  event: Event,
+  { re_mpf, im_mpf }: GridWaveform,
+  mArr: readonly number[],
+  parameters: Parameters,
+  arrival_d: Float64Array,
+): DetectorTemplate[] {
+  const { n_f } = event;
+  const { lat, lon } = sky(event, parameters);
+  const response_dp = detectorResponses(
+    detectorsNamed(event.detectors),
+    lat,
+    lon,
+    Float64Array.of(parameters.psi),
+  );
+  return event.detectors.map((_, d) => {
+    const [cos, sin] = phasors(event.f, event.tcoarse - arrival_d[d]);
+    const re_f = new Float64Array(n_f);
+    const im_f = new Float64Array(n_f);
+    for (let mp = 0; mp < 2 * mArr.length; mp++) {
+      const angle = mArr[mp >> 1] * parameters.phi_ref;
+      const response = response_dp[2 * d + (mp & 1)];
+      const [c, s] = [response * Math.cos(angle), response * Math.sin(angle)];
+      for (let f = 0; f < n_f; f++) {
+        const [re, im] = [re_mpf[mp * n_f + f], im_mpf[mp * n_f + f]];
+        const [turnedRe, turnedIm] = [re * c - im * s, re * s + im * c];
+        re_f[f] += turnedRe * cos[f] - turnedIm * sin[f];
+        im_f[f] += turnedRe * sin[f] + turnedIm * cos[f];
+      }
+    }
+    return { re_f, im_f };
+  });
+}

@@ -1,0 +1,245 @@
+/** The inference from its inputs to its run directory: the stages in order. */
+import { rmSync } from "node:fs";
+import { buildDistanceTable } from "./gw/distance.ts";
+import type { Reference } from "./gw/reference.ts";
+import { encodeReference, readReference } from "./gw/reference-file.ts";
+import { buildReference, type Search } from "./gw/reference-waveform.ts";
+import { type Options, toRunKwargs } from "./options.ts";
+import type { Reporter } from "./report/reporter.ts";
+import type { RunSummary } from "./report/summary.ts";
+import { writeResults } from "./rundir/results.ts";
+import { createRundir } from "./rundir/rundir.ts";
+import { readTruth } from "./rundir/truth.ts";
+import { shareTable } from "./stages/distance-rows.ts";
+import { evaluate } from "./stages/evaluate.ts";
+import { N_COMBINE } from "./stages/extrinsic.ts";
+import { drawExtrinsic, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
+import { type Items, planIncoherent } from "./stages/incoherent.ts";
+import { finish } from "./stages/posterior.ts";
+import { type BankLikelihoods, bestFirst, byBank, itemsOf, selectWithin } from "./stages/select.ts";
+import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
+import { type Inputs, readInputs } from "./stages/setup.ts";
+import { Stopwatch } from "./stopwatch.ts";
+import { Pool } from "./workers/pool.ts";
+
+export { planRun } from "./plan.ts";
+
+/** One run, as far as it has come. */
+interface Context {
+  readonly options: Options;
+  readonly inputs: Inputs;
+  readonly work: WorkSettings;
+  readonly pool: Pool;
+  readonly report: Reporter;
+}
+
+/**
+ * Runs the inference and writes its directory.
+ * @throws DotpeError for everything that the inputs, the options or the machine can cause; no directory is left then.
+ */
+export async function runInference(options: Options, report: Reporter): Promise<RunSummary> {
+  const clock = new Stopwatch();
+  const inputs = readInputs(options);
+  const truth = options.truth === undefined ? undefined : readTruth(options.truth);
+  const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
+  const { event, banks, bins } = inputs;
+  const n_candidates = inputs.candidates.reduce((sum, { i }) => sum + i.length, 0);
+  const work = workSettings(options, n_candidates);
+  const pool = new Pool(work.n_procs, options.kernel);
+  const rundir = createRundir({ ...options, eventName: event.name });
+  try {
+    pool.start();
+    const warnings = overlapWarnings(inputs, report);
+    if (inputs.band.note) report.note(inputs.band.note);
+    const context = { options, inputs, work, pool, report };
+    const reference = await findReference(context);
+    clock.lap("setup");
+    const likelihoods = await incoherent(context, reference);
+    clock.lap("incoherent");
+    const kept = selectWithin(likelihoods, options.maxIncoherentLnlikeDrop).map(ascending);
+    const accepted = itemsOf(kept);
+    const order = bestFirst(kept);
+    const table = shareTable(buildDistanceTable());
+    const drawn = imported
+      ? { samples: imported }
+      : await draw(context, { event, bins, reference, accepted, best: order[0], table, options });
+    const extrinsic = drawn.samples;
+    if (extrinsic.exhausted)
+      warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
+    clock.lap("extrinsic");
+    const set = extrinsicSet(extrinsic, event);
+    const progress = report.stage("coherent", accepted.i_j.length, "samples");
+    const results = await evaluate(
+      pool,
+      {
+        ...{ bins, reference, accepted, order, set, table, n_int: inputs.n_int },
+        logPriorWeights_e: extrinsic.log_prior_weights,
+        logPriorWeights: inputs.logPriorWeights,
+        settings: {
+          n_phi: options.nPhi,
+          maxDrop: options.maxBestfitLnlikeDiff,
+          bestPerBank: options.compat === "dot_pe",
+          seed: options.seed,
+          ...coherentCuts(work, accepted.i_j.length, extrinsic.n_e),
+        },
+      },
+      (share) => progress.update(share * accepted.i_j.length),
+    );
+    const n_rows = results.reduce((sum, { rows }) => sum + rows.n, 0);
+    progress.end(`${n_rows.toLocaleString("en")} rows`);
+    clock.lap("coherent");
+    const posterior = finish({
+      banks: banks.map((bank, k) => ({ bank, result: results[k] })),
+      ...{ extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
+    });
+    const timings = () => ({
+      stages: clock.stages(),
+      peak_memory_mb: peakMemoryMB(),
+      n_procs: pool.n_procs,
+      kernel: pool.kernels.name,
+    });
+    writeResults(rundir, {
+      runKwargs: toRunKwargs(options, { rundir, nExt: extrinsic.n_e }),
+      incoherent: banks.map(({ id }, k) => incoherentFiles(id, kept[k])),
+      extrinsic: {
+        ...{ ...drawn, n_d: event.n_d, response_dpe: set.response_dpe },
+        timeshifts: options.saveTimeshifts ? { fbin: bins.fbin, t_de: set.arrival_de } : undefined,
+      },
+      ...{ results, posterior, reference: encodeReference(reference, event), timings: timings() },
+    });
+    clock.lap("posterior");
+    const { summary } = posterior;
+    return {
+      event: event.name,
+      ...{ rundir, parameters: posterior.parameters, lnEvidence: summary.ln_evidence },
+      lnEvidenceError: summary.ln_evidence_error,
+      nEffective: summary.n_effective,
+      nEffectiveI: summary.n_effective_i_merged,
+      nEffectiveE: summary.n_effective_e_merged,
+      ...{ n_i: n_candidates, nAccepted: accepted.i_j.length, n_e: extrinsic.n_e, n_rows: summary.n_rows },
+      bestfitLnlikeMax: summary.bestfit_lnlike_max,
+      stages: clock.stages(),
+      peakMemoryMB: peakMemoryMB(),
+      warnings: [...warnings, ...posterior.warnings],
+      ...{ kernel: pool.kernels.name, nProcs: pool.n_procs },
+    };
+  } catch (error) {
+    // Only this run has written here: the folder was new or empty.
+    rmSync(rundir, { recursive: true, force: true });
+    throw error;
+  } finally {
+    pool.close();
+  }
+}
+
+async function findReference({ options, inputs, pool, report, work }: Context) {
+  const { event, band, bins, banks } = inputs;
+  if (options.reference !== "native") return readReference(options.reference, event, band, bins.mArr);
+  const progress = report.stage("reference waveform", 0, "samples");
+  const search: Search = async (reference, items, n_t) => {
+    const list: Items = {
+      bank_j: Int32Array.from(items, ({ bank }) => bank),
+      i_j: Int32Array.from(items, ({ i }) => i),
+    };
+    const plan = incoherentPlan({ options, inputs, work }, reference, list, n_t, true);
+    await pool.run("incoherent", plan, Math.ceil(items.length / plan.taskSize));
+    return { lnlike_di: plan.lnlike_dj };
+  };
+  const reference = await buildReference(event, band, banks, search);
+  progress.end(reference.source);
+  return reference;
+}
+
+function incoherentPlan(
+  { options, inputs, work }: Pick<Context, "options" | "inputs" | "work">,
+  reference: Reference,
+  items: Items,
+  n_t: number,
+  symmetric: boolean,
+) {
+  return planIncoherent(inputs.bins, reference, items, {
+    n_t,
+    n_phi: options.nPhiIncoherent ?? options.nPhi,
+    dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
+    symmetric,
+    // No thread should wait for another's last task.
+    taskSize: Math.max(4, Math.min(work.taskItems, Math.ceil(items.i_j.length / (4 * work.n_procs)))),
+  });
+}
+
+/** Stage 2, or what an earlier run has kept of it. */
+async function incoherent(context: Context, reference: Reference): Promise<BankLikelihoods[]> {
+  const { options, inputs, pool, report } = context;
+  const { candidates, event } = inputs;
+  if (options.loadInds) {
+    return candidates.map(({ i, known }) => ({
+      i,
+      lnlike_i: known?.lnlike_i ?? new Float64Array(i.length),
+      lnlike_di: known?.lnlike_di ?? new Float64Array(event.n_d * i.length),
+    }));
+  }
+  const items = itemsOf(candidates);
+  const n = items.i_j.length;
+  const progress = report.stage("incoherent", n, "samples");
+  const plan = incoherentPlan(context, reference, items, options.nT, options.compat === "none");
+  const nTasks = Math.ceil(n / plan.taskSize);
+  await pool.run("incoherent", plan, nTasks, (done) => progress.update(Math.min(n, done * plan.taskSize)));
+  const likelihoods = byBank(
+    plan.lnlike_dj,
+    event.n_d,
+    candidates.map(({ i }) => i),
+  );
+  const { length } = itemsOf(selectWithin(likelihoods, options.maxIncoherentLnlikeDrop)).i_j;
+  progress.end(`${length.toLocaleString("en")} of ${n.toLocaleString("en")} accepted`);
+  return likelihoods;
+}
+
+async function draw({ pool, report }: Context, inputs: Parameters<typeof drawExtrinsic>[1]) {
+  const progress = report.stage("extrinsic", N_COMBINE, "marginalizations");
+  const drawn = await drawExtrinsic(pool, inputs, (accepted) => progress.update(accepted));
+  progress.end(
+    `${drawn.samples.n_e.toLocaleString("en")} samples from ${drawn.usedSampleIdx?.length} marginalizations`,
+  );
+  return drawn;
+}
+
+/** A bank's accepted samples by rising index: the order of every sum. */
+function ascending({ i, lnlike_i, lnlike_di }: BankLikelihoods): BankLikelihoods {
+  const n = i.length;
+  const order = Int32Array.from(i.keys()).sort((a, b) => i[a] - i[b]);
+  return {
+    i: order.map((k) => i[k]),
+    lnlike_i: Float64Array.from(order, (k) => lnlike_i[k]),
+    lnlike_di: lnlike_di.map((_, at) => lnlike_di[Math.floor(at / n) * n + order[at % n]]),
+  };
+}
+
+function incoherentFiles(id: string, { i, lnlike_i, lnlike_di }: BankLikelihoods) {
+  return { id, inds: i, lnlikes_di: lnlike_di, incoherent_lnlikes: lnlike_i };
+}
+
+/** Banks whose chirp masses overlap would count the same waveforms twice in the evidence. */
+function overlapWarnings({ banks }: Inputs, report: Reporter): string[] {
+  const ranges = banks.map(({ id, samples: { m1, m2 } }) => {
+    let [low, high] = [Infinity, -Infinity];
+    m1.forEach((a, i) => {
+      const mchirp = (a * m2[i]) ** 0.6 / (a + m2[i]) ** 0.2;
+      [low, high] = [Math.min(low, mchirp), Math.max(high, mchirp)];
+    });
+    return { id, low, high };
+  });
+  const clash = ranges.flatMap((a, k) =>
+    ranges
+      .slice(k + 1)
+      .filter((b) => a.low < b.high && b.low < a.high)
+      .map((b) => [a.id, b.id]),
+  );
+  if (clash.length === 0) return [];
+  const text = `banks ${clash.map((pair) => pair.join(" and ")).join(", ")} overlap in chirp mass; the evidence adds banks as if they did not`;
+  report.warn(text);
+  return [text];
+}
+
+function peakMemoryMB(): number {
+  return process.resourceUsage().maxRSS / 1000;
+}

@@ -1,0 +1,64 @@
+/** What a run would do, and the memory it would need, without computing: `--dry-run`. */
+import type { Options } from "./options.ts";
+import type { Reporter } from "./report/reporter.ts";
+import type { RunPlan } from "./report/summary.ts";
+import { positiveDifferences } from "./stages/phases.ts";
+import { workSettings } from "./stages/settings.ts";
+import { readInputs } from "./stages/setup.ts";
+
+const MB = 1e6;
+/** The runtime and the program, measured: a run on one sample. */
+const BASE_MB = 120;
+/** The sky dictionary and the 16 marginalizations, measured. */
+const EXTRINSIC_MB = 120;
+/** Bytes of a row of the coherent stage, as collected, as sorted and as written. */
+const ROW_BYTES = 28 * 2 + 8 * 12;
+/** Rows a run usually keeps, as a share of the pairs of accepted and extrinsic samples: only known afterwards. */
+const TYPICAL_ROWS = 500_000;
+
+/** @throws DotpeError as a run would for its inputs. */
+export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
+  const { event, banks, band, bins, candidates } = readInputs(options);
+  const n_candidates = candidates.reduce((sum, { i }) => sum + i.length, 0);
+  const work = workSettings(options, n_candidates);
+  const n_m = bins.mArr.length;
+  const n_bp = Math.ceil(bins.fbin.length / 8) * 8;
+  const n_terms = n_m * (n_m + 1) * 2 * event.n_d * 2 * n_bp * 8;
+  const perWorker =
+    (n_m * 2 * 2 * n_bp * (4 + event.n_d) + event.n_d * n_m * 4 * (options.nT + 8)) * 8 +
+    work.eTile * options.nPhi * 24;
+  const bankLines = banks.map(
+    (bank, k) =>
+      [
+        `bank ${bank.folder}`,
+        `${candidates[k].i.length} of ${bank.n_i} samples, ${bins.fbin.length} bins, modes ${bins.mArr.join(" ")}`,
+      ] as const,
+  );
+  return {
+    event: event.name,
+    lines: [
+      [
+        "detectors",
+        `${event.detectors.join(" ")}, ${event.f0}-${event.f1} Hz, df 1/${Math.round(1 / event.df)} Hz`,
+      ],
+      ...bankLines,
+      ["incoherent stage", `${options.nT} times x ${options.nPhiIncoherent ?? options.nPhi} phases`],
+      [
+        "coherent stage",
+        `${options.nExt} extrinsic samples x ${options.nPhi} phases, ${positiveDifferences(bins.mArr).length} mode differences`,
+      ],
+      ["threads", `${work.n_procs}`],
+    ],
+    memoryMB: [
+      { name: "program", megabytes: BASE_MB },
+      { name: "weights", megabytes: (2 * n_terms) / MB },
+      { name: "per-thread buffers", megabytes: (work.n_procs * perWorker) / MB },
+      { name: "extrinsic stage", megabytes: options.extrinsicSamples === undefined ? EXTRINSIC_MB : 0 },
+      {
+        name: "rows (at a usual 500,000)",
+        megabytes: (Math.min(TYPICAL_ROWS, options.sizeLimit) * ROW_BYTES) / MB,
+      },
+    ],
+    warnings: band.note ? [band.note] : [],
+  };
+}

@@ -1,0 +1,176 @@
+/**
+ * The files of a run directory, with the reference's names, columns and dtypes; each appears whole or not at all.
+ * Only run_kwargs.json and timings.json hold anything that differs between two runs of the same inputs and options.
+ */
+import { join } from "node:path";
+import { writeFileAtomic } from "../io/atomic-write.ts";
+import { encodeFeather, encodeFeatherChunks, type FeatherColumn } from "../io/feather.ts";
+import { encodeNpy } from "../io/npy.ts";
+import { encodeNpz, type NpzEntry } from "../io/npz.ts";
+import type { ExtrinsicSamples } from "../stages/extrinsic.ts";
+import type { BankResult, Posterior, ProbSamples, SummaryResults } from "../stages/posterior.ts";
+import { BANKS_FOLDER, makeFolder } from "./rundir.ts";
+
+/** Stage 2 of one bank: the samples that passed. */
+export interface IncoherentFiles {
+  readonly id: string;
+  readonly inds: Int32Array;
+  /** (d, i) and (i); absent where the samples came from --inds-path without them. */
+  readonly lnlikes_di?: Float64Array;
+  readonly incoherent_lnlikes?: Float64Array;
+}
+
+/** Stage 4. */
+export interface ExtrinsicFiles {
+  readonly samples: Omit<ExtrinsicSamples, "exhausted">;
+  readonly n_d: number;
+  /** (d, p, e). */
+  readonly response_dpe: Float64Array;
+  /** Bank and sample of each marginalization that was combined; absent with --extrinsic-samples. */
+  readonly usedBankIdx?: Int32Array;
+  readonly usedSampleIdx?: Int32Array;
+  /** For timeshift_dbe.npy, if it is wanted: bins (Hz) and arrival times (d, e), s from the start of the segment. */
+  readonly timeshifts?: { readonly fbin: Float64Array; readonly t_de: Float64Array };
+}
+
+export interface RunFiles {
+  /** From `toRunKwargs`. */
+  readonly runKwargs: Readonly<Record<string, unknown>>;
+  readonly incoherent: readonly IncoherentFiles[];
+  readonly extrinsic: ExtrinsicFiles;
+  readonly results: readonly Pick<BankResult, "id" | "dt">[];
+  readonly posterior: Pick<Posterior, "summary" | "banks" | "rows" | "samples">;
+  /** The bytes of reference.npz. */
+  readonly reference: Uint8Array;
+  readonly timings: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Writes everything; summary_results.json last, so that a directory that has it is complete.
+ * @throws DotpeError cannotCreate.
+ */
+export function writeResults(rundir: string, files: RunFiles): void {
+  writeRunKwargs(rundir, files.runKwargs);
+  for (const incoherent of files.incoherent) writeIncoherent(rundir, incoherent);
+  writeExtrinsic(rundir, files.extrinsic);
+  writeReference(rundir, files.reference);
+  for (const { id, dt } of files.results) writeAlignment(rundir, id, dt);
+  writePosterior(rundir, files.posterior);
+  writeTimings(rundir, files.timings);
+  writeSummary(rundir, files.posterior.summary);
+}
+
+export function writeRunKwargs(rundir: string, runKwargs: Readonly<Record<string, unknown>>): void {
+  writeFileAtomic(join(rundir, "run_kwargs.json"), toJson(runKwargs));
+}
+
+export function writeTimings(rundir: string, timings: Readonly<Record<string, unknown>>): void {
+  writeFileAtomic(join(rundir, "timings.json"), toJson(timings));
+}
+
+export function writeReference(rundir: string, npz: Uint8Array): void {
+  writeFileAtomic(join(rundir, "reference.npz"), npz);
+}
+
+/** Infinities and NaN, which JSON does not have, become null. */
+export function writeSummary(rundir: string, summary: SummaryResults): void {
+  writeFileAtomic(join(rundir, "summary_results.json"), toJson(summary));
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, null, 4) + "\n";
+}
+
+/** banks/<id>, made if it is not there. */
+function bankFolder(rundir: string, id: string): string {
+  const folder = join(rundir, BANKS_FOLDER, id);
+  makeFolder(folder);
+  return folder;
+}
+
+/** banks/<id>/intrinsic_samples.npz. */
+export function writeIncoherent(rundir: string, files: IncoherentFiles): void {
+  const { id, inds, lnlikes_di, incoherent_lnlikes } = files;
+  const n_i = inds.length;
+  const entries: NpzEntry[] = [{ name: "inds", shape: [n_i], dtype: "i8", data: inds }];
+  if (lnlikes_di !== undefined) {
+    const n_d = n_i === 0 ? 0 : lnlikes_di.length / n_i;
+    entries.push({ name: "lnlikes_di", shape: [n_d, n_i], dtype: "f8", data: lnlikes_di });
+  }
+  if (incoherent_lnlikes !== undefined) {
+    entries.push({ name: "incoherent_lnlikes", shape: [n_i], dtype: "f8", data: incoherent_lnlikes });
+  }
+  writeFileAtomic(join(bankFolder(rundir, id), "intrinsic_samples.npz"), encodeNpz(entries));
+}
+
+/** banks/<id>/intrinsic_sample_processor_cache.json: time alignment (s) by bank index. */
+export function writeAlignment(rundir: string, id: string, { inds, dt }: BankResult["dt"]): void {
+  const byIndex = Object.fromEntries(Array.from(inds, (i, j) => [i, dt[j]]));
+  const path = join(bankFolder(rundir, id), "intrinsic_sample_processor_cache.json");
+  writeFileAtomic(path, JSON.stringify(byIndex) + "\n");
+}
+
+/** extrinsic_samples.feather, response_dpe.npy, used_bank_idx.npy, used_sample_idx.npy, timeshift_dbe.npy. */
+export function writeExtrinsic(rundir: string, files: ExtrinsicFiles): void {
+  const { samples, n_d, response_dpe, usedBankIdx, usedSampleIdx, timeshifts } = files;
+  const { lat, lon, _phi_ref, psi, t_geocenter, weights, log_prior_weights } = samples;
+  const columns = { lat, lon, _phi_ref, psi, t_geocenter, weights, log_prior_weights };
+  const write = (name: string, bytes: Uint8Array) => writeFileAtomic(join(rundir, name), bytes);
+  write("extrinsic_samples.feather", encodeFeather(floatColumns(columns)));
+  write("response_dpe.npy", encodeNpy([n_d, 2, samples.n_e], { dtype: "f8", data: response_dpe }));
+  if (usedBankIdx !== undefined)
+    write("used_bank_idx.npy", encodeNpy([usedBankIdx.length], { dtype: "i8", data: usedBankIdx }));
+  if (usedSampleIdx !== undefined)
+    write("used_sample_idx.npy", encodeNpy([usedSampleIdx.length], { dtype: "i8", data: usedSampleIdx }));
+  if (timeshifts === undefined) return;
+  const { fbin, t_de } = timeshifts;
+  const shape = [n_d, fbin.length, samples.n_e];
+  write("timeshift_dbe.npy", encodeNpy(shape, { dtype: "c16", data: timeshift_dbe(fbin, t_de, n_d) }));
+}
+
+/** exp(-2 pi i f_b t_de), (d, b, e) interleaved re, im. */
+function timeshift_dbe(fbin: Float64Array, t_de: Float64Array, n_d: number): Float64Array {
+  const n_e = t_de.length / n_d;
+  const out = new Float64Array(2 * n_d * fbin.length * n_e);
+  let at = 0;
+  for (let d = 0; d < n_d; d++) {
+    for (const f of fbin) {
+      for (let e = 0; e < n_e; e++) {
+        const angle = -2 * Math.PI * f * t_de[d * n_e + e];
+        out[at++] = Math.cos(angle);
+        out[at++] = Math.sin(angle);
+      }
+    }
+  }
+  return out;
+}
+
+/** prob_samples.feather of all banks and of each, and samples.feather. */
+export function writePosterior(rundir: string, posterior: Omit<RunFiles["posterior"], "summary">): void {
+  const { banks, rows, samples } = posterior;
+  for (const bank of banks) {
+    const path = join(bankFolder(rundir, bank.id), "prob_samples.feather");
+    writeFileAtomic(path, encodeFeatherChunks(probColumns(bank.rows)));
+  }
+  const merged: FeatherColumn[] = [
+    ...probColumns(rows.columns),
+    { name: "bank_id", type: "utf8", data: Array.from(rows.bank, (k) => banks[k].id) },
+    { name: "ln_weight_unnormalized", type: "f64", data: rows.ln_weight_unnormalized },
+  ];
+  writeFileAtomic(join(rundir, "prob_samples.feather"), encodeFeatherChunks(merged));
+  writeFileAtomic(join(rundir, "samples.feather"), encodeFeatherChunks(samples));
+}
+
+function probColumns({ i, e, o, n: _, ...floats }: ProbSamples): FeatherColumn[] {
+  const { lnl_marginalized, ln_posterior, bestfit_lnlike, d_h_1Mpc, h_h_1Mpc, weights } = floats;
+  return [
+    { name: "i", type: "i64", data: i },
+    { name: "e", type: "i64", data: e },
+    { name: "o", type: "i64", data: o },
+    ...floatColumns({ lnl_marginalized, ln_posterior, bestfit_lnlike, d_h_1Mpc, h_h_1Mpc, weights }),
+  ];
+}
+
+function floatColumns(columns: Record<string, Float64Array>): FeatherColumn[] {
+  return Object.entries(columns).map(([name, data]) => ({ name, type: "f64", data }));
+}
