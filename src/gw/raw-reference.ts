@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { parseJson } from "../io/json.ts";
 import type { Npz } from "../io/npz.ts";
 import type { EventBand } from "./band.ts";
-import { detectorResponses, detectorsNamed, geocenterDelays } from "./detectors.ts";
+import { detectorsNamed, geocenterDelays } from "./detectors.ts";
 import type { Event } from "./event.ts";
 import { type DetectorTemplate, networkFrameOf } from "./network-frame.ts";
 import { phaseRefdet } from "./prior.ts";
@@ -19,8 +19,8 @@ import {
   fadeNearMerger,
   fadeShare,
   type GridWaveform,
-  phasors,
   plusOfMode,
+  turned,
   weightsOf,
 } from "./relative-binning.ts";
 import { greenwichMeanSiderealTime } from "./sidereal.ts";
@@ -28,6 +28,9 @@ import { cubicSpline, evaluateSpline, SummaryWeights } from "./spline.ts";
 
 /** Weights in the file that differ from those of this event by more, relative to the largest, are of another event. */
 const SAME_EVENT = 1e-6;
+
+/** Seen face-on or edge-on, the modes of m = 2 cannot be told apart: |c (1 - c^2)^2| below this. */
+const SEPARABLE = 1e-3;
 
 const Finite = v.pipe(v.number(), v.finite());
 const ParametersSchema = v.object({
@@ -69,7 +72,7 @@ export function readRawReference(
   const raw2 = plusOfMode(atZero, mArr.indexOf(2), event.n_f, band.fbin.length);
   const asdDrift_d = readReal(npz, "asd_drift", [event.n_d]);
   const arrival_d = arrivals(event, parameters);
-  const templates = templatesOf(event, raw, mArr, parameters, arrival_d);
+  const templates = quadrupoleTemplates(event, raw, mArr.indexOf(2), parameters, arrival_d);
   return {
     source: npz.path,
     fbin: band.fbin,
@@ -186,49 +189,43 @@ function alignmentWaveform(
   return { re_mpf, im_mpf, re_mpb, im_mpb };
 }
 
-function sky(event: Event, { ra, dec }: Parameters): { lat: Float64Array; lon: Float64Array } {
-  const gmst = greenwichMeanSiderealTime(event.tgps);
-  return { lat: Float64Array.of(dec), lon: Float64Array.of(ra - gmst) };
-}
-
 /** s from the start of the segment (d). */
-function arrivals(event: Event, parameters: Parameters): Float64Array {
-  const { lat, lon } = sky(event, parameters);
-  const delay_d = geocenterDelays(detectorsNamed(event.detectors), lat, lon);
-  return delay_d.map((delay) => event.tcoarse + (parameters.t_geocenter + delay));
+function arrivals(event: Event, { ra, dec, t_geocenter }: Parameters): Float64Array {
+  const lon = ra - greenwichMeanSiderealTime(event.tgps);
+  const delay_d = geocenterDelays(
+    detectorsNamed(event.detectors),
+    Float64Array.of(dec),
+    Float64Array.of(lon),
+  );
+  return delay_d.map((delay) => event.tcoarse + (t_geocenter + delay));
 }
 
-/** sum_mp F_dp h0_mp exp(i m phi_ref), moved to the arrival. */
-function templatesOf(
+/**
+ * The quadrupole (l, m) = (2, 2) alone, moved to each arrival: cogwheel chooses the frame with it. For aligned spins m = 2
+ * holds (2, 2) and (3, 2), which plus and cross mix with the spin-weighted harmonics' weights
+ *   h+ = 2 (1 + c^2) A2 + (8 c^2 - 4) A3,   i hx = 4 c A2 + (6 c^3 - 2 c) A3,   c = cos iota,
+ * so that A2 ~ (6 c^3 - 2 c) h+ - (8 c^2 - 4) i hx. Its norm does not matter.
+ */
+function quadrupoleTemplates(
   event: Event,
   { re_mpf, im_mpf }: GridWaveform,
-  mArr: readonly number[],
-  parameters: Parameters,
+  m2: number,
+  { iota }: Parameters,
   arrival_d: Float64Array,
 ): DetectorTemplate[] {
-  const { n_f } = event;
-  const { lat, lon } = sky(event, parameters);
-  const response_dp = detectorResponses(
-    detectorsNamed(event.detectors),
-    lat,
-    lon,
-    Float64Array.of(parameters.psi),
-  );
-  return event.detectors.map((_, d) => {
-    const [cos, sin] = phasors(event.f, event.tcoarse - arrival_d[d]);
-    const re_f = new Float64Array(n_f);
-    const im_f = new Float64Array(n_f);
-    for (let mp = 0; mp < 2 * mArr.length; mp++) {
-      const angle = mArr[mp >> 1] * parameters.phi_ref;
-      const response = response_dp[2 * d + (mp & 1)];
-      const [c, s] = [response * Math.cos(angle), response * Math.sin(angle)];
-      for (let f = 0; f < n_f; f++) {
-        const [re, im] = [re_mpf[mp * n_f + f], im_mpf[mp * n_f + f]];
-        const [turnedRe, turnedIm] = [re * c - im * s, re * s + im * c];
-        re_f[f] += turnedRe * cos[f] - turnedIm * sin[f];
-        im_f[f] += turnedRe * sin[f] + turnedIm * cos[f];
-      }
-    }
+  const { n_f, f, tcoarse } = event;
+  const c = Math.cos(iota);
+  const separable = Math.abs(c * (1 - c * c) ** 2) > SEPARABLE;
+  const [ofPlus, ofCross] = separable ? [6 * c ** 3 - 2 * c, 8 * c * c - 4] : [1, 0];
+  const [plus, cross] = [2 * m2 * n_f, (2 * m2 + 1) * n_f];
+  const re = new Float64Array(n_f);
+  const im = new Float64Array(n_f);
+  for (let k = 0; k < n_f; k++) {
+    re[k] = ofPlus * re_mpf[plus + k] + ofCross * im_mpf[cross + k];
+    im[k] = ofPlus * im_mpf[plus + k] - ofCross * re_mpf[cross + k];
+  }
+  return Array.from(arrival_d, (arrival) => {
+    const [re_f, im_f] = turned(re, im, f, tcoarse - arrival);
     return { re_f, im_f };
   });
 }
