@@ -37,7 +37,10 @@ export type Search = (
 /** Samples of the first pass, spread over the banks, and of a later one, nearest in chirp mass to the best so far. */
 export const N_COARSE = 512;
 export const N_NEAR = 2048;
-/** Half the widths of the windows in time, s: around tcoarse; around an arrival from another sample; around its own. */
+/**
+ * Half the widths of the windows in time, s: around tcoarse, or the arrival of a sample not aligned with this one; around
+ * the arrival of an aligned one; around a sample's own.
+ */
 const COARSE_WINDOW = 0.1;
 const NEAR_WINDOW = 0.02;
 const OWN_WINDOW = 0.004;
@@ -73,13 +76,13 @@ export async function buildReference(
   const start = referenceFromSample(event, band, banks[middle.bank], middle.i, atCoarse_d);
   const coarse = stridedItems(banks);
   let best = coarse[(await searched(search, start, coarse, timesWithin(event, COARSE_WINDOW))).at];
-  let reference = settled(setting, banks[best.bank], best.i, start, COARSE_WINDOW);
+  let reference = settled(setting, banks[best.bank], best.i, start);
   for (let pass = 0; pass < 2; pass++) {
     const near = nearestItems(banks, best);
     const { at, lnl_i } = await searched(search, reference, near, timesWithin(event, NEAR_WINDOW));
     if (at === 0) break;
     best = near[at];
-    reference = settled(setting, banks[best.bank], best.i, reference, NEAR_WINDOW);
+    reference = settled(setting, banks[best.bank], best.i, reference);
     if (lnl_i[at] - lnl_i[0] <= WORTHWHILE) break;
   }
   return reference;
@@ -138,20 +141,14 @@ function assemble(
 
 /**
  * The reference of a sample at the arrivals that fit it best, with noise drift and frame.
- * @param previous weights for a first fit within +-window (s) of its arrivals; a second one uses the sample's own
+ * @param previous weights for a first fit around its arrivals; a second one uses the sample's own
  */
-function settled(
-  setting: Setting,
-  bank: Bank,
-  i: number,
-  previous: Reference,
-  window: number,
-): ReferenceWithH0 {
+function settled(setting: Setting, bank: Bank, i: number, previous: Reference): ReferenceWithH0 {
   const { event, band } = setting;
   const sample = sampleOnGrid(event, band, bank, i);
   const arrivals = (reference: Reference, within: number): DetectorFit[] =>
     bestResponse(reference, event, sample.h, { n_t: timesWithin(event, within), n_phi: N_PHI });
-  const rough = assemble(setting, bank, i, sample, timesOf(arrivals(previous, window)));
+  const rough = assemble(setting, bank, i, sample, timesOf(arrivals(previous, COARSE_WINDOW)));
   const fits = arrivals(rough, OWN_WINDOW);
   const reference = assemble(setting, bank, i, sample, timesOf(fits));
   const templates = fits.map((fit) => templateOf(event, reference.mArr, sample, fit));

@@ -42,4 +42,9 @@ export interface Reference {
   /** Arrival of h0 in each detector, s from the start of the segment (includes tcoarse). */
   readonly arrival_d: Float64Array;
   readonly frame: NetworkFrame;
+  /**
+   * Weights of <d|h> in detector d, (1, m, p, b), with h0 moved to another arrival (s from the start of the segment): as
+   * precise there as `coherent` is around arrival_d. Absent where h0 is not known well enough to move it.
+   */
+  readonly dataWeightsAt?: (d: number, arrival: number) => Pick<Weights, "dhRe_dmpb" | "dhIm_dmpb">;
 }

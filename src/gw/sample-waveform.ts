@@ -2,7 +2,8 @@
 import type { EventBand } from "./band.ts";
 import { type Bank, mapBlock } from "./bank.ts";
 import type { Event } from "./event.ts";
-import type { GridWaveform } from "./relative-binning.ts";
+import type { ComplexArray } from "./reference-entries.ts";
+import { combinedWhitening, type GridWaveform } from "./relative-binning.ts";
 import { cubicSpline, evaluateSpline } from "./spline.ts";
 import { inspiralPhase } from "./taylor-f2.ts";
 
@@ -30,71 +31,173 @@ export function sampleBins(bank: Bank, i: number, { b0, b1 }: EventBand): Sample
 }
 
 export interface SampleOnGrid {
-  /** The sample's phase with amplitude f^(-7/6) for every mode: never zero, so one can divide by it. */
+  /** Amplitude f^(-7/6) and a smooth phase like the sample's, for every mode: one can divide by it. */
   readonly h0: GridWaveform;
   /** The sample itself. */
   readonly h: GridWaveform;
 }
 
+/** A phase on the bins beyond the inspiral's, and how rough it is. */
+interface Rest {
+  readonly rest_b: Float64Array;
+  readonly roughness: number;
+}
+
 /**
- * A bank sample on the FFT grid, zero outside the bins. What the phase has beyond the inspiral's own is smooth enough for
- * a spline through the bins; the inspiral phase of mode m is (m/2) phi(2 f/m), phi of the quadrupole.
+ * A bank sample on the FFT grid, zero outside the bins.
+ *
+ * h0's phase is the inspiral's, (m/2) phi(2 f/m) with phi of the quadrupole, plus a spline through what the sample's phase
+ * has beyond it. Precession lets polarizations of a mode pass near zero, where their phase turns abruptly: of plus, cross,
+ * their circular combinations, and m/2 times the quadrupole's, each mode takes the smoothest for both polarizations. The
+ * sample itself is h0 times a spline through their ratio.
  */
 export function sampleOnGrid(event: Event, band: EventBand, bank: Bank, i: number): SampleOnGrid {
-  const bins = sampleBins(bank, i, band);
-  const n_b = band.fbin.length;
-  const n_mp = 2 * bank.config.m_arr.length;
-  const empty = (): GridWaveform => ({
-    re_mpf: new Float64Array(n_mp * event.n_f),
-    im_mpf: new Float64Array(n_mp * event.n_f),
-    re_mpb: new Float64Array(n_mp * n_b),
-    im_mpb: new Float64Array(n_mp * n_b),
-  });
-  const [h0, h] = [empty(), empty()];
-  const [first, last] = [band.f_index[0], band.f_index[n_b - 1]];
-  const f_grid = event.f.subarray(first, last + 1);
+  const { m_arr } = bank.config;
+  const { fbin } = band;
+  const n_b = fbin.length;
+  const h_mpb = onBins(sampleBins(bank, i, band));
+  const [h0, h] = [emptyWaveform(m_arr.length, event.n_f, n_b), emptyWaveform(m_arr.length, event.n_f, n_b)];
+  h.re_mpb.set(h_mpb.re);
+  h.im_mpb.set(h_mpb.im);
   const { m1, m2, s1z, s2z } = bank.samples;
   const quadrupole = inspiralPhase({ m1: m1[i], m2: m2[i], s1z: s1z[i], s2z: s2z[i] });
-  for (let mp = 0; mp < n_mp; mp++) {
-    const m = bank.config.m_arr[mp >> 1];
-    const inspiral = (f: number) => (m === 0 ? 0 : (m / 2) * quadrupole((2 * f) / m));
-    const amplitude_b = bins.amplitude_mpb.subarray(mp * n_b, (mp + 1) * n_b);
-    const phase_b = bins.phase_mpb.subarray(mp * n_b, (mp + 1) * n_b);
-    const rest_b = unwrapped(phase_b, amplitude_b, Float64Array.from(band.fbin, inspiral));
-    const rest_f = evaluateSpline(cubicSpline(band.fbin, rest_b), f_grid);
-    const amplitude_f = evaluateSpline(cubicSpline(band.fbin, amplitude_b), f_grid);
-    for (let k = 0; k < f_grid.length; k++) {
-      const phase = rest_f[k] + inspiral(f_grid[k]);
-      put(h0.re_mpf, h0.im_mpf, mp * event.n_f + first + k, f_grid[k] ** (-7 / 6), phase);
-      put(h.re_mpf, h.im_mpf, mp * event.n_f + first + k, Math.max(amplitude_f[k], 0), phase);
-    }
-    for (let b = 0; b < n_b; b++) {
-      const phase = rest_b[b] + inspiral(band.fbin[b]);
-      put(h0.re_mpb, h0.im_mpb, mp * n_b + b, band.fbin[b] ** (-7 / 6), phase);
-      put(h.re_mpb, h.im_mpb, mp * n_b + b, amplitude_b[b], phase);
-    }
+  const inspiralOf = (m: number) => (f: number) => (m === 0 ? 0 : (m / 2) * quadrupole((2 * f) / m));
+  const weight_b = inspiralPower(event, band);
+  const restOf = (m: number, others: Rest[]) => {
+    const model_b = Float64Array.from(fbin, inspiralOf(m_arr[m]));
+    const own = combinations(h_mpb, m, n_b).map((z) => restBeyond(z, model_b, weight_b));
+    return [...own, ...others].reduce((best, rest) => (rest.roughness < best.roughness ? rest : best));
+  };
+  const main = restOf(m_arr.indexOf(2), []);
+  for (const [m, mode] of m_arr.entries()) {
+    const { rest_b } = mode === 2 ? main : restOf(m, [scaled(main, mode / 2)]);
+    fillMode(h0, h, m, rest_b, inspiralOf(mode), event, band);
   }
   return { h0, h };
 }
 
-function put(re: Float64Array, im: Float64Array, k: number, amplitude: number, phase: number): void {
-  re[k] = amplitude * Math.cos(phase);
-  im[k] = amplitude * Math.sin(phase);
+function onBins({ amplitude_mpb, phase_mpb }: SampleBins): ComplexArray {
+  return {
+    re: amplitude_mpb.map((a, k) => a * Math.cos(phase_mpb[k])),
+    im: amplitude_mpb.map((a, k) => a * Math.sin(phase_mpb[k])),
+  };
 }
 
-/**
- * phase - model without jumps between bins. Where the waveform is zero it has no phase: the last slope goes on.
- */
-function unwrapped(phase_b: Float64Array, amplitude_b: Float64Array, model_b: Float64Array): Float64Array {
-  const rest_b = new Float64Array(phase_b.length);
-  for (let b = 0; b < phase_b.length; b++) {
-    if (amplitude_b[b] === 0) {
+function emptyWaveform(n_m: number, n_f: number, n_b: number): GridWaveform {
+  return {
+    re_mpf: new Float64Array(2 * n_m * n_f),
+    im_mpf: new Float64Array(2 * n_m * n_f),
+    re_mpb: new Float64Array(2 * n_m * n_b),
+    im_mpb: new Float64Array(2 * n_m * n_b),
+  };
+}
+
+/** SNR^2 of an inspiral around each bin, all detectors, any norm: what roughness is weighed with. */
+function inspiralPower(event: Event, { fbin, f_index }: EventBand): Float64Array {
+  const whiten_f = combinedWhitening(
+    event,
+    event.detectors.map((_, d) => d),
+  );
+  const last = fbin.length - 1;
+  return fbin.map((f, b) => {
+    const width = (fbin[Math.min(b + 1, last)] - fbin[Math.max(b - 1, 0)]) / 2;
+    return f ** (-7 / 3) * whiten_f[f_index[b]] ** 2 * width;
+  });
+}
+
+/** Plus, cross, plus + i cross, plus - i cross of mode m on the bins. */
+function combinations({ re, im }: ComplexArray, m: number, n_b: number): ComplexArray[] {
+  const row = (x: Float64Array, p: number) => x.subarray((2 * m + p) * n_b, (2 * m + p + 1) * n_b);
+  const [plus, cross] = [0, 1].map((p) => ({ re: row(re, p), im: row(im, p) }));
+  const circular = (sign: number) => ({
+    re: plus.re.map((x, b) => x - sign * cross.im[b]),
+    im: plus.im.map((x, b) => x + sign * cross.re[b]),
+  });
+  return [plus, cross, circular(1), circular(-1)];
+}
+
+/** The phase of z less a model's, without jumps between bins. Where z is zero it has no phase: the last slope goes on. */
+function restBeyond({ re, im }: ComplexArray, model_b: Float64Array, weight_b: Float64Array): Rest {
+  const rest_b = new Float64Array(re.length);
+  for (let b = 0; b < re.length; b++) {
+    if (re[b] === 0 && im[b] === 0) {
       rest_b[b] = b < 2 ? 0 : 2 * rest_b[b - 1] - rest_b[b - 2];
       continue;
     }
-    const rest = phase_b[b] - model_b[b];
+    const rest = Math.atan2(im[b], re[b]) - model_b[b];
     const previous = b === 0 ? rest : rest_b[b - 1];
     rest_b[b] = rest - 2 * Math.PI * Math.round((rest - previous) / (2 * Math.PI));
   }
-  return rest_b;
+  return { rest_b, roughness: roughnessOf(rest_b, weight_b) };
+}
+
+/** Sum of squared second differences. */
+function roughnessOf(rest_b: Float64Array, weight_b: Float64Array): number {
+  let sum = 0;
+  for (let b = 1; b < rest_b.length - 1; b++) {
+    sum += weight_b[b] * (rest_b[b + 1] - 2 * rest_b[b] + rest_b[b - 1]) ** 2;
+  }
+  return sum;
+}
+
+function scaled({ rest_b, roughness }: Rest, factor: number): Rest {
+  return { rest_b: rest_b.map((x) => factor * x), roughness: factor * factor * roughness };
+}
+
+/** Both polarizations of mode m: h0 on grid and bins, h on the grid. */
+function fillMode(
+  h0: GridWaveform,
+  h: GridWaveform,
+  m: number,
+  rest_b: Float64Array,
+  inspiral: (f: number) => number,
+  event: Event,
+  { fbin, f_index }: EventBand,
+): void {
+  const n_b = fbin.length;
+  const first = f_index[0];
+  const f_grid = event.f.subarray(first, f_index[n_b - 1] + 1);
+  const rest_f = evaluateSpline(cubicSpline(fbin, rest_b), f_grid);
+  const base_f = phased(f_grid, (f, k) => rest_f[k] + inspiral(f));
+  const base_b = phased(fbin, (f, b) => rest_b[b] + inspiral(f));
+  for (const mp of [2 * m, 2 * m + 1]) {
+    const [re, im] = [h.re_mpb, h.im_mpb].map((x) => x.subarray(mp * n_b, (mp + 1) * n_b));
+    const square_b = base_b.re.map((x, b) => x * x + base_b.im[b] ** 2);
+    const ratioRe = evaluateSpline(
+      cubicSpline(
+        fbin,
+        re.map((x, b) => (x * base_b.re[b] + im[b] * base_b.im[b]) / square_b[b]),
+      ),
+      f_grid,
+    );
+    const ratioIm = evaluateSpline(
+      cubicSpline(
+        fbin,
+        im.map((x, b) => (x * base_b.re[b] - re[b] * base_b.im[b]) / square_b[b]),
+      ),
+      f_grid,
+    );
+    const at = mp * event.n_f + first;
+    h0.re_mpb.set(base_b.re, mp * n_b);
+    h0.im_mpb.set(base_b.im, mp * n_b);
+    h0.re_mpf.set(base_f.re, at);
+    h0.im_mpf.set(base_f.im, at);
+    for (let k = 0; k < f_grid.length; k++) {
+      h.re_mpf[at + k] = base_f.re[k] * ratioRe[k] - base_f.im[k] * ratioIm[k];
+      h.im_mpf[at + k] = base_f.re[k] * ratioIm[k] + base_f.im[k] * ratioRe[k];
+    }
+  }
+}
+
+/** f^(-7/6) exp(i phase(f)). */
+function phased(f: Float64Array, phase: (f: number, k: number) => number): ComplexArray {
+  const re = new Float64Array(f.length);
+  const im = new Float64Array(f.length);
+  for (let k = 0; k < f.length; k++) {
+    const amplitude = f[k] ** (-7 / 6);
+    const angle = phase(f[k], k);
+    re[k] = amplitude * Math.cos(angle);
+    im[k] = amplitude * Math.sin(angle);
+  }
+  return { re, im };
 }

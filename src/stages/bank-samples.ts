@@ -16,6 +16,8 @@ export interface SamplePlan {
   readonly n_bp: number;
   readonly n_m: number;
   readonly n_d: number;
+  /** Transforms of <d|h>: one a detector, or several around different times. */
+  readonly n_s: number;
   /** Position of m = 2. */
   readonly m2: number;
   readonly f_b: Float64Array;
@@ -23,7 +25,7 @@ export interface SamplePlan {
   readonly fitWeight_b: Float64Array;
   readonly fMiddle: number;
   /** dh weights, with the noise drift and turned to the centre of the times: sum_b w conj(h) exp(2 pi i f tau). */
-  readonly w_dmpcb: Float64Array;
+  readonly w_smpcb: Float64Array;
   readonly products: ProductPlan;
 }
 
@@ -35,14 +37,19 @@ export interface ProductPlan {
   readonly w: Float64Array;
 }
 
+/** The part of `Weights` that <d|h> needs. */
+export type DataWeights = Pick<Weights, "dhRe_dmpb" | "dhIm_dmpb">;
+
 export interface WeightSet {
-  readonly weights: readonly {
-    readonly of: Weights /** position of the detector in it */;
+  /** One for each transform s: weights, the detector's position in them, noise drift, time (s) that it is centred on. */
+  readonly data: readonly {
+    readonly of: DataWeights;
     readonly d: number;
+    readonly drift: number;
+    readonly centre: number;
   }[];
-  readonly asdDrift_d: Float64Array;
-  /** Time (s) that the transform of <d|h> is centred on, by detector. */
-  readonly centre_d: Float64Array;
+  /** One for each detector. */
+  readonly norms: readonly { readonly of: Weights; readonly d: number; readonly drift: number }[];
   readonly alignment: Alignment;
 }
 
@@ -69,7 +76,7 @@ export function samplePlan(bins: BankBins, set: WeightSet, grouping: "difference
     refPhase_b[b] = Math.atan2(h2plusIm_b[b], h2plusRe_b[b]);
     fitWeight_b[b] = (polyfit_b[b] * polyfit_b[b]) / Math.hypot(h2plusRe_b[b], h2plusIm_b[b]);
   }
-  const sizes = { n_b, n_bp, n_m, n_d: set.weights.length };
+  const sizes = { n_b, n_bp, n_m, n_d: set.norms.length, n_s: set.data.length };
   return {
     ...sizes,
     banks: bins.banks.map(({ id, blocks }) => ({ id, blocks })),
@@ -79,7 +86,7 @@ export function samplePlan(bins: BankBins, set: WeightSet, grouping: "difference
     refPhase_b,
     fitWeight_b,
     fMiddle: (bins.fbin[0] + bins.fbin[n_b - 1]) / 2,
-    w_dmpcb: dhWeights(set, bins.fbin, sizes),
+    w_smpcb: dhWeights(set, bins.fbin, sizes),
     products: productPlan(set, bins.mArr, sizes, grouping),
   };
 }
@@ -89,25 +96,26 @@ interface Sizes {
   readonly n_bp: number;
   readonly n_m: number;
   readonly n_d: number;
+  readonly n_s: number;
 }
 
-/** a_d^-2 w_dmpb exp(2 pi i f_b centre_d), padded. */
-function dhWeights(set: WeightSet, fbin: Float64Array, { n_b, n_bp, n_m, n_d }: Sizes): Float64Array {
+/** a_d^-2 w_mpb exp(2 pi i f_b centre) of each transform, padded. */
+function dhWeights(set: WeightSet, fbin: Float64Array, { n_b, n_bp, n_m, n_s }: Sizes): Float64Array {
   const n_mp = 2 * n_m;
-  const out = sharedF64(n_d * n_mp * 2 * n_bp);
-  for (let d = 0; d < n_d; d++) {
-    const { of, d: from } = set.weights[d];
-    const drift = 1 / (set.asdDrift_d[d] * set.asdDrift_d[d]);
+  const out = sharedF64(n_s * n_mp * 2 * n_bp);
+  for (let s = 0; s < n_s; s++) {
+    const { of, d: from, drift, centre } = set.data[s];
+    const scale = 1 / (drift * drift);
     for (let b = 0; b < n_b; b++) {
       // Whole turns are taken off first: the centre is tens of seconds, and the angle would lose digits.
-      const turns = fbin[b] * set.centre_d[d];
+      const turns = fbin[b] * centre;
       const angle = 2 * Math.PI * (turns - Math.round(turns));
-      const [c, s] = [drift * Math.cos(angle), drift * Math.sin(angle)];
+      const [cos, sin] = [scale * Math.cos(angle), scale * Math.sin(angle)];
       for (let row = 0; row < n_mp; row++) {
         const at = (from * n_mp + row) * n_b + b;
-        const to = (d * n_mp + row) * 2 * n_bp + b;
-        out[to] = of.dhRe_dmpb[at] * c - of.dhIm_dmpb[at] * s;
-        out[to + n_bp] = of.dhRe_dmpb[at] * s + of.dhIm_dmpb[at] * c;
+        const to = (s * n_mp + row) * 2 * n_bp + b;
+        out[to] = of.dhRe_dmpb[at] * cos - of.dhIm_dmpb[at] * sin;
+        out[to + n_bp] = of.dhRe_dmpb[at] * sin + of.dhIm_dmpb[at] * cos;
       }
     }
   }
@@ -172,13 +180,13 @@ function productPlan(
   const w = sharedF64(terms.length * n_d * 2 * n_bp);
   terms.forEach(({ weight, conjugate }, t) => {
     for (let d = 0; d < n_d; d++) {
-      const { of, d: from } = set.weights[d];
-      const drift = 1 / (set.asdDrift_d[d] * set.asdDrift_d[d]);
+      const { of, d: from, drift } = set.norms[d];
+      const scale = 1 / (drift * drift);
       const at = (from * n_M * 4 + weight) * n_b;
       const to = (t * n_d + d) * 2 * n_bp;
       for (let b = 0; b < n_b; b++) {
-        w[to + b] = drift * of.hhRe_dMpPb[at + b];
-        w[to + n_bp + b] = (conjugate ? -drift : drift) * of.hhIm_dMpPb[at + b];
+        w[to + b] = scale * of.hhRe_dMpPb[at + b];
+        w[to + n_bp + b] = (conjugate ? -scale : scale) * of.hhIm_dMpPb[at + b];
       }
     }
   });

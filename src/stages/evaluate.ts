@@ -12,7 +12,7 @@ import {
   type ExtrinsicSet,
   nCoherentTasks,
   planCoherent,
-} from "./coherent.ts";
+} from "./coherent-plan.ts";
 import { type SortedRows, sortProbes, sortRows } from "./coherent-rows.ts";
 import { ROWS_PER_TASK } from "./distance-rows.ts";
 import type { Items } from "./incoherent.ts";

@@ -10,7 +10,7 @@ import type { Options } from "../options.ts";
 import { shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import type { BankBins } from "./bank-samples.ts";
-import type { ExtrinsicSet } from "./coherent.ts";
+import type { ExtrinsicSet } from "./coherent-plan.ts";
 import {
   candidateOrder,
   combine,

@@ -73,13 +73,9 @@ export function planProducts(
   const { grid } = timeGrid(bins.fbin, tStep, 2 * n_h);
   // One grid for all detectors, around the arrival where the signal is loudest.
   const centre = reference.arrival_d[referenceDetector(reference)];
-  const weights = Array.from({ length: reference.n_d }, (_, d) => ({ of: reference.coherent, d }));
-  const set = {
-    weights,
-    asdDrift_d: reference.asdDrift_d,
-    centre_d: reference.arrival_d.map(() => centre),
-    alignment: reference.coherentAlignment,
-  };
+  const of = reference.coherent;
+  const data = Array.from(reference.asdDrift_d, (drift, d) => ({ of, d, drift, centre }));
+  const set = { data, norms: data, alignment: reference.coherentAlignment };
   return {
     samples: samplePlan(bins, set, "pair"),
     items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
@@ -119,12 +115,12 @@ class ProductMaker {
 
   make(j: number): InnerProducts {
     const { samples, items, mArr, tStart, tStep } = this.plan;
-    const { n_d, n_m, n_bp, w_dmpcb, products } = samples;
+    const { n_d, n_m, n_bp, w_smpcb, products } = samples;
     const { terms, groupSize_g, n_g, w } = products;
     this.reader.read(items.bank_j[j], items.i_j[j], this.h_mpcb);
     const hh_dgc = new Float64Array(n_d * n_g * 2);
     this.kernels.modeProducts(hh_dgc, this.h_mpcb, w, terms, groupSize_g, n_g, 1, n_d, 2 * n_m, n_bp);
-    this.kernels.weighted(this.g_dmpcb, w_dmpcb, this.h_mpcb, n_d, 2 * n_m, n_bp);
+    this.kernels.weighted(this.g_dmpcb, w_smpcb, this.h_mpcb, n_d, 2 * n_m, n_bp);
     this.transform.run(this.g_dmpcb);
     const n = n_d * modePairs(n_m).length * 4;
     const [hhRe_dMpP, hhIm_dMpP] = [0, 1].map((c) =>

@@ -95,9 +95,10 @@ export function planIncoherent(
   const samples = samplePlan(
     bins,
     {
-      weights: reference.single.map((of) => ({ of, d: 0 })),
-      asdDrift_d: reference.asdDrift_d,
-      centre_d: reference.arrival_d.map((t) => t + centre),
+      data: reference.single.map((of, d) => ({
+        ...{ of, d: 0, drift: reference.asdDrift_d[d], centre: reference.arrival_d[d] + centre },
+      })),
+      norms: reference.single.map((of, d) => ({ of, d: 0, drift: reference.asdDrift_d[d] })),
       alignment: reference.singleAlignment,
     },
     "difference",
@@ -148,7 +149,7 @@ export class GridTransform {
 
 export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunner<null> {
   const { samples, items, phases, symmetric, taskSize, lnlike_dj, grid } = plan;
-  const { n_bp, n_m, n_d, w_dmpcb, products } = samples;
+  const { n_bp, n_m, n_d, w_smpcb, products } = samples;
   const n_mp = 2 * n_m;
   const n_j = items.i_j.length;
   const reader = new SampleReader(samples, kernels);
@@ -166,7 +167,7 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
     const { w, terms, groupSize_g, n_g } = products;
     kernels.modeProducts(hh_sdgc, h_smpcb, w, terms, groupSize_g, n_g, n_s, n_d, n_mp, n_bp);
     for (let s = 0; s < n_s; s++) {
-      kernels.weighted(g_dmpcb, w_dmpcb, h_s[s], n_d, n_mp, n_bp);
+      kernels.weighted(g_dmpcb, w_smpcb, h_s[s], n_d, n_mp, n_bp);
       transform.run(g_dmpcb);
       for (let d = 0; d < n_d; d++) {
         const hhStart = (s * n_d + d) * n_g * 2;

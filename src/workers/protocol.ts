@@ -8,7 +8,8 @@
  *   - `counter` and shared maxima are written with Atomics only.
  * The main thread reads outputs after every worker has answered `done`.
  */
-import type { CoherentPlan, CoherentResult } from "../stages/coherent.ts";
+import type { CoherentResult } from "../stages/coherent.ts";
+import type { CoherentPlan } from "../stages/coherent-plan.ts";
 import type { DistancePlan } from "../stages/distance-rows.ts";
 import type { CandidatePlan, CandidateResult, CrossPlan, CrossResult } from "../stages/extrinsic-tasks.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
