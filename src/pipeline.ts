@@ -94,7 +94,7 @@ export async function runInference(options: Options, report: Reporter): Promise<
     });
     const timings = () => ({
       stages: clock.stages(),
-      peak_memory_mb: peakMemoryMB(),
+      peak_memory_mb: clock.peakMB(),
       n_procs: pool.n_procs,
       kernel: pool.kernels.name,
     });
@@ -119,7 +119,7 @@ export async function runInference(options: Options, report: Reporter): Promise<
       ...{ n_i: n_candidates, nAccepted: accepted.i_j.length, n_e: extrinsic.n_e, n_rows: summary.n_rows },
       bestfitLnlikeMax: summary.bestfit_lnlike_max,
       stages: clock.stages(),
-      peakMemoryMB: peakMemoryMB(),
+      peakMemoryMB: clock.peakMB(),
       warnings: [...warnings, ...posterior.warnings],
       ...{ kernel: pool.kernels.name, nProcs: pool.n_procs },
     };
@@ -129,6 +129,7 @@ export async function runInference(options: Options, report: Reporter): Promise<
     throw error;
   } finally {
     pool.close();
+    clock.stop();
   }
 }
 
@@ -238,8 +239,4 @@ function overlapWarnings({ banks }: Inputs, report: Reporter): string[] {
   const text = `banks ${clash.map((pair) => pair.join(" and ")).join(", ")} overlap in chirp mass; the evidence adds banks as if they did not`;
   report.warn(text);
   return [text];
-}
-
-function peakMemoryMB(): number {
-  return process.resourceUsage().maxRSS / 1000;
 }

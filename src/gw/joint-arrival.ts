@@ -17,11 +17,14 @@ export interface Arrivals {
 
 /** Directions tried: about 1.4 degrees apart, so delays about half a millisecond. */
 const N_DIRECTIONS = 20_000;
+/** What noise alone reaches somewhere in the window (two amplitudes, phase and time are free): it says nothing about time. */
+const NOISE_LNL = 6;
 /** Times of the loudest detector within this log likelihood of its best. */
 const ANCHOR_DROP = 10;
 
 /**
- * Arrivals for directions uniform on the sky and times uniform: p ~ exp(sum_d lnl_d(t + delay_d(direction))).
+ * Arrivals for directions uniform on the sky and times uniform: p ~ exp(sum_d lnl_d(t + delay_d(direction))), likelihoods
+ * below `NOISE_LNL` taken as that.
  * @param detectors letters, in the order of scans
  */
 export function jointArrivals(detectors: readonly string[], scans: readonly TimeScan[]): Arrivals {
@@ -40,9 +43,9 @@ export function jointArrivals(detectors: readonly string[], scans: readonly Time
     for (let e = 0; e < lat.length; e++) {
       for (const t of anchorTimes) {
         let lnl = 0;
-        for (let d = 0; d < n_d && lnl > -Infinity; d++) {
+        for (let d = 0; d < n_d; d++) {
           t_d[d] = t + (delay_de[d * lat.length + e] - delay_de[anchor * lat.length + e]);
-          lnl += likelihoodAt(scans[d], t_d[d]);
+          lnl += Math.max(likelihoodAt(scans[d], t_d[d]), NOISE_LNL);
         }
         visit(lnl);
       }

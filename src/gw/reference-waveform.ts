@@ -37,13 +37,9 @@ export type Search = (
 /** Samples of the first pass, spread over the banks, and of a later one, nearest in chirp mass to the best so far. */
 export const N_COARSE = 512;
 export const N_NEAR = 2048;
-/**
- * Half the widths of the windows in time, s: around tcoarse, or the arrival of a sample not aligned with this one; around
- * the arrival of an aligned one; around a sample's own.
- */
+/** Half the widths of the windows in time, s: around tcoarse, or an arrival that needs care; around a good arrival. */
 const COARSE_WINDOW = 0.1;
 const NEAR_WINDOW = 0.02;
-const OWN_WINDOW = 0.004;
 /** Phases of the fit that finds arrival times. */
 const N_PHI = 64;
 /** A sample must be better by this much in log likelihood to be worth one more pass. */
@@ -146,21 +142,17 @@ function assemble(
 function settled(setting: Setting, bank: Bank, i: number, previous: Reference): ReferenceWithH0 {
   const { event, band } = setting;
   const sample = sampleOnGrid(event, band, bank, i);
-  const arrivals = (reference: Reference, within: number): DetectorFit[] =>
-    bestResponse(reference, event, sample.h, { n_t: timesWithin(event, within), n_phi: N_PHI });
-  const rough = assemble(setting, bank, i, sample, timesOf(arrivals(previous, COARSE_WINDOW)));
-  const fits = arrivals(rough, OWN_WINDOW);
-  const reference = assemble(setting, bank, i, sample, timesOf(fits));
+  const fit = (weights: Reference) =>
+    bestResponse(weights, event, sample.h, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI });
+  const rough = assemble(setting, bank, i, sample, fit(previous).arrival_d);
+  const { fits, arrival_d } = fit(rough);
+  const reference = assemble(setting, bank, i, sample, arrival_d);
   const templates = fits.map((fit) => templateOf(event, reference.mArr, sample, fit));
   const asdDrift_d = driftsOf(event, templates);
   const frame = networkFrameOf(event, templates, asdDrift_d, ({ fAvg }, d) =>
     signalPhase(fits[d], bank.samples.iota[i], fits[d].t - event.tcoarse, fAvg),
   );
   return { ...reference, asdDrift_d, frame };
-}
-
-function timesOf(fits: readonly DetectorFit[]): Float64Array {
-  return Float64Array.from(fits, ({ t }) => t);
 }
 
 /** Points of the time grid that cover +-window (s): even. */

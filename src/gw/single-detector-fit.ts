@@ -1,8 +1,7 @@
 /** The best fit of one waveform to each detector alone: over both polarizations' amplitudes, phase and time. */
 import { modePairs } from "../axes.ts";
-import { DETECTORS, SPEED_OF_LIGHT } from "./detectors.ts";
 import type { Event } from "./event.ts";
-import { loudestFirst } from "./network-frame.ts";
+import { jointArrivals } from "./joint-arrival.ts";
 import type { Reference, Weights } from "./reference.ts";
 import { phasors } from "./relative-binning.ts";
 
@@ -35,8 +34,6 @@ interface FitProblem {
 const REFINEMENTS = 8;
 /** Each refinement tries this many steps to either side, then divides the step by as many. */
 const REFINE_REACH = 3;
-/** Allowance for the arrivals' own errors when light travel time bounds them, s. */
-const TRAVEL_MARGIN = 0.001;
 /** Below this share of the product of its diagonal, the determinant of H means that one polarization is redundant. */
 const SINGULAR = 1e-10;
 
@@ -190,46 +187,37 @@ export interface FitGrid {
   readonly n_phi: number;
 }
 
+export interface ResponseFit {
+  /** In each detector, at the most likely arrivals that belong to one direction. */
+  readonly fits: readonly DetectorFit[];
+  /** Posterior means of the arrivals (d), s: see `jointArrivals`. */
+  readonly arrival_d: Float64Array;
+}
+
 /**
- * The best fit of a waveform (of the segment's time zero, on the reference's bins) in each detector alone. The loudest
- * detector is fitted first; in the others only arrivals that light could connect with it are tried, which matters where
- * the signal is lost in noise. Times are tried on the grid, then refined to less than 1e-3 of its spacing.
+ * The best fit of a waveform (of the segment's time zero, on the reference's bins) in each detector. The detectors have
+ * only the direction in common, which keeps one that hears nothing near the others. Times are tried on the grid; the fits
+ * are then refined to less than 1e-3 of its spacing.
  */
-export function bestResponse(
-  reference: Reference,
-  event: Event,
-  h: BinWaveform,
-  grid: FitGrid,
-): DetectorFit[] {
+export function bestResponse(reference: Reference, event: Event, h: BinWaveform, grid: FitGrid): ResponseFit {
   const { fbin, mArr, single, asdDrift_d, arrival_d } = reference;
   const step = 1 / (2 * event.f[event.n_f - 1]);
   const stepPhi = (2 * Math.PI) / grid.n_phi;
   const phis = Array.from({ length: grid.n_phi }, (_, k) => k * stepPhi);
   const fitters = single.map((weights, d) => new DetectorFitter({ fbin, mArr, weights, h }, asdDrift_d[d]));
+  const phases_d = fitters.map((fitter) => fitter.phasesAt(phis));
   const scans = fitters.map((fitter, d) => {
-    const phases = fitter.phasesAt(phis);
-    const timeAt = (k: number) => arrival_d[d] + (k - (grid.n_t >> 1)) * step;
-    return Array.from({ length: grid.n_t }, (_, k) => fitter.bestOf(timeAt(k), phases));
+    const start = arrival_d[d] - (grid.n_t >> 1) * step;
+    const lnlAt = (_: unknown, k: number) => fitter.bestOf(start + k * step, phases_d[d]).lnl;
+    return { start, step, lnl_t: Float64Array.from({ length: grid.n_t }, lnlAt) };
   });
-  const peaks = scans.map(loudest);
-  const [d0] = loudestFirst(
-    event.detectors,
-    peaks.map(({ lnl }) => lnl),
+  const { mean_d, best_d } = jointArrivals(event.detectors, scans);
+  const fits = fitters.map((fitter, d) =>
+    fitter.refine(fitter.bestOf(best_d[d], phases_d[d]), step, stepPhi),
   );
-  const anchor = peaks[d0].t;
-  return fitters.map((fitter, d) => {
-    const reach = travelTime(event.detectors[d], event.detectors[d0]) + TRAVEL_MARGIN + step;
-    const allowed = scans[d].filter(({ t }) => Math.abs(t - anchor) <= reach);
-    return fitter.refine(loudest(allowed.length > 0 ? allowed : scans[d]), step, stepPhi);
-  });
+  return { fits, arrival_d: mean_d };
 }
 
 function loudest(fits: readonly DetectorFit[]): DetectorFit {
   return fits.reduce((best, fit) => (fit.lnl > best.lnl ? fit : best));
-}
-
-/** Light travel time between two detectors, s. */
-function travelTime(a: string, b: string): number {
-  const [x, y] = [DETECTORS.get(a)!.location, DETECTORS.get(b)!.location];
-  return Math.hypot(x[0] - y[0], x[1] - y[1], x[2] - y[2]) / SPEED_OF_LIGHT;
 }

@@ -14,7 +14,7 @@ mkdir -p "$out"
 
 command -v "$cc" > /dev/null || { echo "error: C compiler '$cc' not found; install gcc or clang, or set CC" >&2; exit 1; }
 
-common="-std=gnu11 -O3 -fPIC -shared -fno-math-errno -fno-trapping-math -Wall -Wextra"
+common="-std=gnu11 -O3 -fPIC -shared -fno-math-errno -fno-trapping-math -ffp-contract=off -Wall -Wextra"
 v2="-march=x86-64 -mcx16 -msahf -mpopcnt -msse3 -mssse3 -msse4.1 -msse4.2"
 v3="$v2 -mavx -mavx2 -mbmi -mbmi2 -mf16c -mfma -mlzcnt -mmovbe"
 v4="$v3 -mavx512f -mavx512bw -mavx512cd -mavx512dq -mavx512vl -mprefer-vector-width=512"
@@ -34,7 +34,7 @@ build() {
   mv "$target.new" "$target"
 }
 
-build x86-64-v2 x86_64 "$v2 -ffp-contract=off"
-build x86-64-v3 x86_64 "$v3 -ffp-contract=fast"
-build x86-64-v4 x86_64 "$v4 -ffp-contract=fast"
-build aarch64 aarch64 "-march=armv8-a -ffp-contract=fast"
+build x86-64-v2 x86_64 "$v2"
+build x86-64-v3 x86_64 "$v3"
+build x86-64-v4 x86_64 "$v4"
+build aarch64 aarch64 "-march=armv8-a"

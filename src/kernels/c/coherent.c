@@ -11,7 +11,7 @@ static void hh_tile(double *hh_ce, const double *c_cdx, const double *ff_dxe, in
   for (int e = 0; e < n_e; e += VL)
     for (int c = 0; c < n_c; c++) {
       vd sum = all(0);
-      for (int x = 0; x < 3 * n_d; x++) sum += c_cdx[c * 3 * n_d + x] * load(ff_dxe + (int64_t)x * n_e + e);
+      for (int x = 0; x < 3 * n_d; x++) sum = mad(all(c_cdx[c * 3 * n_d + x]), load(ff_dxe + (int64_t)x * n_e + e), sum);
       store(hh_ce + (int64_t)c * n_e + e, sum);
     }
 }
@@ -27,11 +27,11 @@ int32_t dotpe_coherent_tile(int32_t *e_r, int32_t *o_r, double *dh_r, double *hh
     vd low = load(hh_ce + e), sum = all(0);
     for (int k = 0; k < n_k; k++) {
       vd re = load(hh_ce + (int64_t)(1 + 2 * k) * n_e + e), im = load(hh_ce + (int64_t)(2 + 2 * k) * n_e + e);
-      low -= vsqrt(re * re + im * im);
+      low -= vsqrt(mad(re, re, im * im));
     }
     for (int m = 0; m < n_m; m++) {
       vd re = load(dh_mce + (int64_t)(2 * m) * n_e + e), im = load(dh_mce + (int64_t)(2 * m + 1) * n_e + e);
-      sum += vsqrt(re * re + im * im);
+      sum += vsqrt(mad(re, re, im * im));
     }
     store(may_pass + e, sum * sum * (1 + 1e-9) - 2 * threshold * low);
   }
@@ -42,15 +42,15 @@ int32_t dotpe_coherent_tile(int32_t *e_r, int32_t *o_r, double *dh_r, double *hh
     for (int o = 0; o < n_op; o += VL) {
       vd d = all(0), h = all(hh_ce[e]);
       for (int m = 0; m < n_m; m++) {
-        d += dh_mce[(int64_t)(2 * m) * n_e + e] * load(cosM_mo + m * n_op + o);
-        d += dh_mce[(int64_t)(2 * m + 1) * n_e + e] * load(sinM_mo + m * n_op + o);
+        d = mad(all(dh_mce[(int64_t)(2 * m) * n_e + e]), load(cosM_mo + m * n_op + o), d);
+        d = mad(all(dh_mce[(int64_t)(2 * m + 1) * n_e + e]), load(sinM_mo + m * n_op + o), d);
       }
       for (int k = 0; k < n_k; k++) {
-        h += hh_ce[(int64_t)(1 + 2 * k) * n_e + e] * load(cosK_ko + k * n_op + o);
-        h += hh_ce[(int64_t)(2 + 2 * k) * n_e + e] * load(sinK_ko + k * n_op + o);
+        h = mad(all(hh_ce[(int64_t)(1 + 2 * k) * n_e + e]), load(cosK_ko + k * n_op + o), h);
+        h = mad(all(hh_ce[(int64_t)(2 + 2 * k) * n_e + e]), load(sinK_ko + k * n_op + o), h);
       }
       vd positive = vmax(d, all(0));
-      any = vmax(any, positive * positive - 2 * threshold * h);
+      any = vmax(any, mad(positive, positive, all(-2 * threshold) * h));
       store(dh_o + o, d);
       store(hh_o + o, h);
     }

@@ -11,8 +11,8 @@ INLINE vd h_component(const double *hh, double equal, int c, const double *cosK,
   vd sum = all(equal);
   for (int k = 0; k < n_k; k++) {
     const double *x = hh + 2 * (3 + 4 * k + c);
-    sum += x[0] * load(cosK + k * n_o + o);
-    sum += x[1] * load(sinK + k * n_o + o);
+    sum = mad(all(x[0]), load(cosK + k * n_o + o), sum);
+    sum = mad(all(x[1]), load(sinK + k * n_o + o), sum);
   }
   return sum;
 }
@@ -34,7 +34,7 @@ double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double 
     vd c = h_component(hh_gc, h01, 2, cosK_ko, sinK_ko, n_k, n_o, o);
     vd e = h_component(hh_gc, h11, 3, cosK_ko, sinK_ko, n_k, n_o, o);
     if (symmetric) b = c = 0.5 * (b + c);
-    vd det = a * e - b * c;
+    vd det = mad(a, e, -b * c);
     vd id = 1.0 / det;
     vd k0 = e * id, k1 = -(b + c) * id, k2 = a * id;
     store(inverse[0] + o, k0);
@@ -58,9 +58,9 @@ double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double 
       for (int m = 0; m < n_m; m++) {
         const double *z = z_mpct + (int64_t)m * 4 * n_t + t;
         vd r0 = load(z), j0 = load(z + n_t), r1 = load(z + 2 * n_t), j1 = load(z + 3 * n_t);
-        vd a = r0 * i00, b = j0 * i00, c = r1 * i11 + r0 * i10, d = j1 * i11 + j0 * i10;
-        vd norm = a * a + b * b + c * c + d * d, xr = a * a - b * b + c * c - d * d, xi = 2.0 * (a * b + c * d);
-        sum += vsqrt(0.5 * (norm + vsqrt(xr * xr + xi * xi)));
+        vd a = r0 * i00, b = j0 * i00, c = mad(r1, all(i11), r0 * i10), d = mad(j1, all(i11), j0 * i10);
+        vd re = mad(a, a, c * c), im = mad(b, b, d * d), xr = re - im, xi = 2.0 * mad(a, b, c * d);
+        sum += vsqrt(0.5 * (re + im + vsqrt(mad(xr, xr, xi * xi))));
       }
       store(bound + t, 0.5 * (1 + 1e-9) * kappa * sum * sum);
     }
@@ -78,12 +78,10 @@ double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double 
       for (int m = 0; m < n_m; m++) {
         const double *z = z_mpct + (int64_t)m * 4 * n_t + t;
         vd c = load(cosM_mo + m * n_o + o), s = load(sinM_mo + m * n_o + o);
-        d0 += z[0] * c;
-        d0 += z[n_t] * s;
-        d1 += z[2 * n_t] * c;
-        d1 += z[3 * n_t] * s;
+        d0 = mad(all(z[n_t]), s, mad(all(z[0]), c, d0));
+        d1 = mad(all(z[3 * n_t]), s, mad(all(z[2 * n_t]), c, d1));
       }
-      vd l = d0 * (load(inverse[0] + o) * d0 + load(inverse[1] + o) * d1) + load(inverse[2] + o) * d1 * d1;
+      vd l = mad(d0, mad(load(inverse[0] + o), d0, load(inverse[1] + o) * d1), load(inverse[2] + o) * d1 * d1);
       top = vmax(top, l);
     }
     double value = 0.5 * largest(top);

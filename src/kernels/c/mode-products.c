@@ -31,20 +31,20 @@ INLINE void group(double *hh, const double *h, const double *w, const int32_t *t
         for (int s = 0; s < share; s++) {
           const double *as = a + s * h_stride + at, *bs = b + s * h_stride + at;
           vd ar = load(as), ai = load(as + n_bp), br = load(bs), bi = load(bs + n_bp);
-          vd xr = ar * br + ai * bi;
+          vd xr = mad(ai, bi, ar * br);
           if (kind == SQUARE) {
 #pragma GCC unroll 3
-            for (int d = 0; d < n_d; d++) re[s][d][v] += wr[d] * xr;
+            for (int d = 0; d < n_d; d++) re[s][d][v] = mad(wr[d], xr, re[s][d][v]);
             continue;
           }
-          vd xi = ai * br - ar * bi;
+          vd xi = mad(-ar, bi, ai * br);
 #pragma GCC unroll 3
           for (int d = 0; d < n_d; d++) {
-            re[s][d][v] += wr[d] * xr;
-            re[s][d][v] -= wi[d] * xi;
+            re[s][d][v] = mad(wr[d], xr, re[s][d][v]);
+            re[s][d][v] = mad(-wi[d], xi, re[s][d][v]);
             if (kind == COMPLEX) {
-              im[s][d][v] += wr[d] * xi;
-              im[s][d][v] += wi[d] * xr;
+              im[s][d][v] = mad(wr[d], xi, im[s][d][v]);
+              im[s][d][v] = mad(wi[d], xr, im[s][d][v]);
             }
           }
         }

@@ -12,8 +12,8 @@
       vd x[NV];                                                                                            \
       _Pragma("GCC unroll 8") for (int j = 0; j < NV; j++) x[j] = load(q + k * ldq + j * VL);              \
       _Pragma("GCC unroll 12") for (int i = 0; i < MR; i++) {                                              \
-        double s = a[i * lda + k];                                                                         \
-        _Pragma("GCC unroll 8") for (int j = 0; j < NV; j++) c[i][j] += s * x[j];                          \
+        vd s = all(a[i * lda + k]);                                                                        \
+        _Pragma("GCC unroll 8") for (int j = 0; j < NV; j++) c[i][j] = mad(s, x[j], c[i][j]);              \
       }                                                                                                    \
     }                                                                                                      \
     for (int i = 0; i < MR; i++)                                                                           \
@@ -83,9 +83,9 @@ INLINE void rows_times_basis(vd (*sum)[2][WIDE], const double *y, int64_t ldy, c
     for (int i = 0; i < pairs; i++)
 #pragma GCC unroll 2
       for (int c = 0; c < 2; c++) {
-        double s = y[(2 * i + c) * ldy + k];
+        vd s = all(y[(2 * i + c) * ldy + k]);
 #pragma GCC unroll 2
-        for (int j = 0; j < wide; j++) sum[i][c][j] += s * x[j];
+        for (int j = 0; j < wide; j++) sum[i][c][j] = mad(s, x[j], sum[i][c][j]);
       }
   }
 }
@@ -108,7 +108,7 @@ INLINE void grid_block(double *z, const double *y, int64_t ldy, const double *ec
       vd c = load(cosFc + h + j * VL), s = load(sinFc + h + j * VL);
       vd pr = even[i][0][j] - odd[i][1][j], pi = even[i][1][j] + odd[i][0][j];
       vd mr = even[i][0][j] + odd[i][1][j], mi = even[i][1][j] - odd[i][0][j];
-      vd result[4] = {pr * c - pi * s, mr * c + mi * s, pi * c + pr * s, mi * c - mr * s};
+      vd result[4] = {mad(pr, c, -pi * s), mad(mr, c, mi * s), mad(pi, c, pr * s), mad(mi, c, -mr * s)};
       double *out = z + (int64_t)i * 4 * n_h + h + j * VL;
       for (int part = 0; part < 4; part++, out += n_h) store(out, first ? result[part] : load(out) + result[part]);
     }
@@ -149,9 +149,9 @@ INLINE void row_times_set(vd (*sum)[WIDE_SET], const double *y, int64_t ldy, con
     for (int j = 0; j < wide; j++) x[j] = load(basis + k * ld + j * VL);
 #pragma GCC unroll 2
     for (int c = 0; c < 2; c++) {
-      double s = y[c * ldy + k];
+      vd s = all(y[c * ldy + k]);
 #pragma GCC unroll 4
-      for (int j = 0; j < wide; j++) sum[c][j] += s * x[j];
+      for (int j = 0; j < wide; j++) sum[c][j] = mad(s, x[j], sum[c][j]);
     }
   }
 }
@@ -170,7 +170,7 @@ INLINE void set_block(double *dh, const double *y, int64_t ldy, const double *x,
     vd c = load(cosFc + e + j * VL), s = load(sinFc + e + j * VL);
     vd pr = even[0][j] - odd[1][j], pi = even[1][j] + odd[0][j];
     double *re = dh + e + j * VL, *im = re + n_e;
-    vd a = pr * c - pi * s, b = pi * c + pr * s;
+    vd a = mad(pr, c, -pi * s), b = mad(pi, c, pr * s);
     store(re, first ? a : load(re) + a);
     store(im, first ? b : load(im) + b);
   }

@@ -34,6 +34,20 @@ INLINE vd load(const double *x) { return *(const vd_unaligned *)x; }
 INLINE void store(double *x, vd v) { *(vd_unaligned *)x = v; }
 INLINE vd all(double x) { return (vd){0} + x; }
 
+/* a b + c, rounded once where the processor can. Written out, because a compiler that is left to fuse chooses which of two
+ * products it fuses, and chooses differently in each copy of an inlined function: build.sh forbids it to. */
+INLINE vd mad(vd a, vd b, vd c) {
+#if VL == 8
+  return (vd)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif VL == 4
+  return (vd)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+  return (vd)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
 INLINE vd vmax(vd a, vd b) {
 #if VL == 8
   return (vd)_mm512_max_pd((__m512d)a, (__m512d)b);

@@ -4,23 +4,23 @@
 /* sin and cos for |x| < 1e6: reduction by pi/2 in two parts (33 + 53 bits), then the minimax polynomials of fdlibm. */
 INLINE void sincos_v(vd x, vd *s, vd *c) {
   const double round = 6755399441055744.0;
-  vd shifted = x * 6.36619772367581382433e-01 + round;
+  vd shifted = mad(x, all(6.36619772367581382433e-01), all(round));
   vi n = (vi)shifted;
   vd k = shifted - round;
-  vd r = (x - k * 1.57079632673412561417e+00) - k * 6.07710050650619224932e-11;
+  vd r = mad(-k, all(6.07710050650619224932e-11), mad(-k, all(1.57079632673412561417e+00), x));
   vd z = r * r;
-  vd ps = 1.58969099521155010221e-10 * z - 2.50507602534068634195e-08;
-  ps = ps * z + 2.75573137070700676789e-06;
-  ps = ps * z - 1.98412698298579493134e-04;
-  ps = ps * z + 8.33333333332248946124e-03;
-  ps = ps * z - 1.66666666666666324348e-01;
-  vd sine = r + r * z * ps;
-  vd pc = -1.13596475577881948265e-11 * z + 2.08757232129817482790e-09;
-  pc = pc * z - 2.75573143513906633035e-07;
-  pc = pc * z + 2.48015872894767294178e-05;
-  pc = pc * z - 1.38888888888741095749e-03;
-  pc = pc * z + 4.16666666666666019037e-02;
-  vd cosine = (1.0 - 0.5 * z) + z * z * pc;
+  vd ps = mad(all(1.58969099521155010221e-10), z, all(-2.50507602534068634195e-08));
+  ps = mad(ps, z, all(2.75573137070700676789e-06));
+  ps = mad(ps, z, all(-1.98412698298579493134e-04));
+  ps = mad(ps, z, all(8.33333333332248946124e-03));
+  ps = mad(ps, z, all(-1.66666666666666324348e-01));
+  vd sine = mad(r * z, ps, r);
+  vd pc = mad(all(-1.13596475577881948265e-11), z, all(2.08757232129817482790e-09));
+  pc = mad(pc, z, all(-2.75573143513906633035e-07));
+  pc = mad(pc, z, all(2.48015872894767294178e-05));
+  pc = mad(pc, z, all(-1.38888888888741095749e-03));
+  pc = mad(pc, z, all(4.16666666666666019037e-02));
+  vd cosine = mad(z * z, pc, mad(all(-0.5), z, all(1.0)));
   vi odd = -(n & 1);
   vi a = ((vi)sine & ~odd) | ((vi)cosine & odd);
   vi b = ((vi)cosine & ~odd) | ((vi)sine & odd);
@@ -49,13 +49,12 @@ void dotpe_waveform(double *h_mpcb, const double *amplitude, const double *phase
         pv = load(pt);
       }
       vd s, c;
-      sincos_v(pv + omega * load(f_b + b), &s, &c);
+      sincos_v(mad(all(omega), load(f_b + b), pv), &s, &c);
       store(re + b, av * c);
       store(im + b, av * s);
     }
   }
 }
-
 
 double dotpe_align(const double *amplitude, const double *phase, int64_t start, const double *f_b,
                    const double *refPhase_b, const double *fitWeight_b, double fMiddle, int32_t n_b) {
@@ -92,8 +91,8 @@ void dotpe_weighted(double *g_dmpcb, const double *w_dmpcb, const double *h_mpcb
       double *re = g_dmpcb + at, *im = re + n_bp;
       for (int b = 0; b < n_bp; b += VL) {
         vd uv = load(u + b), vv = load(v + b), xv = load(x + b), yv = load(y + b);
-        store(re + b, uv * xv + vv * yv);
-        store(im + b, vv * xv - uv * yv);
+        store(re + b, mad(uv, xv, vv * yv));
+        store(im + b, mad(vv, xv, -uv * yv));
       }
     }
 }
