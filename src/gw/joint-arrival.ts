@@ -59,7 +59,6 @@ export function jointArrivals(detectors: readonly string[], scans: readonly Time
     best = lnl;
     best_d.set(t_d);
   });
-  if (best === -Infinity) return peaksAlone(scans, peaks);
   let norm = 0;
   const sum_d = new Float64Array(n_d);
   eachArrival((lnl) => {
@@ -77,15 +76,6 @@ function likelihoodAt({ start, step, lnl_t }: TimeScan, t: number): number {
   const k = Math.min(Math.floor(place), lnl_t.length - 2);
   if (k < 0 || place > lnl_t.length - 1) return -Infinity;
   return lnl_t[k] + (place - k) * (lnl_t[k + 1] - lnl_t[k]);
-}
-
-/** The scans share no time that light travel allows: each detector for itself. */
-function peaksAlone(scans: readonly TimeScan[], peaks: readonly number[]): Arrivals {
-  const best_d = Float64Array.from(
-    scans,
-    ({ start, step, lnl_t }, d) => start + lnl_t.indexOf(peaks[d]) * step,
-  );
-  return { mean_d: best_d, best_d };
 }
 
 /** Evenly spread directions: the golden spiral. */

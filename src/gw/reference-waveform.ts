@@ -160,8 +160,8 @@ function timesWithin({ f, n_f }: Event, window: number): number {
   return 2 * Math.ceil(window * 2 * f[n_f - 1]) + 2;
 }
 
-/** sum_mp r_p h_mp exp(i m phi) exp(-2 pi i f t). */
-function templateOf(
+/** What the detector of a fit sees: sum_mp r_p h_mp exp(i m phi) exp(-2 pi i f t). */
+export function templateOf(
   { n_f, f }: Event,
   mArr: readonly number[],
   { h }: SampleOnGrid,
