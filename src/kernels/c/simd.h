@@ -32,7 +32,8 @@ typedef double vd_unaligned __attribute__((vector_size(8 * VL), aligned(8)));
 
 INLINE vd load(const double *x) { return *(const vd_unaligned *)x; }
 INLINE void store(double *x, vd v) { *(vd_unaligned *)x = v; }
-INLINE vd all(double x) { return (vd){0} + x; }
+/* x - 0 is x for every x, so nothing is left of the subtraction; x + 0 would turn -0 into 0. */
+INLINE vd all(double x) { return x - (vd){0}; }
 
 /* a b + c, rounded once where the processor can. Written out, because a compiler that is left to fuse chooses which of two
  * products it fuses, and chooses differently in each copy of an inlined function: build.sh forbids it to. */
