@@ -239,7 +239,7 @@ for (const one of CASES) {
       expect(errors.length).toBeGreaterThan(100);
       expect(quantile(errors, 0.5)).toBeLessThan(0.0005);
       expect(quantile(errors, 0.99)).toBeLessThan(0.005);
-    });
+    }, 60_000);
 
     test("found by itself: as accurate, with drift, arrivals and frame like the reference run's", async () => {
       const { event, band, banks, mArr } = opened!;

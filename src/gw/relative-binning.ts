@@ -169,15 +169,26 @@ export function weightsOf(input: WeightsInput): Weights {
     hhRe_dMpPb: new Float64Array(n_d * n_M * 4 * n_b),
     hhIm_dMpPb: new Float64Array(n_d * n_M * 4 * n_b),
   };
+  const agree_m = Array.from({ length: n_m }, (_, m) => polarizationsAgree(h0, m, n_m));
   for (let at = 0; at < n_d; at++) {
-    addDataWeights(input, at, n_m, weights);
-    addNormWeights(input, at, n_m, weights);
+    addDataWeights(input, at, agree_m, weights);
+    addNormWeights(input, at, agree_m, weights);
   }
   return weights;
 }
 
+/** Whether plus and cross of mode m are the same waveform: their weights are then computed once. */
+function polarizationsAgree(h: GridWaveform, m: number, n_m: number): boolean {
+  return [h.re_mpf, h.im_mpf, h.re_mpb, h.im_mpb].every((x) => {
+    const size = x.length / (2 * n_m);
+    const cross = x.subarray((2 * m + 1) * size, (2 * m + 2) * size);
+    return x.subarray(2 * m * size, (2 * m + 1) * size).every((value, k) => value === cross[k]);
+  });
+}
+
 /** w_mpb = summary[ blued strain conj(h0_mp) ] / conj(h0_mpb), h0 delayed. */
-function addDataWeights(input: WeightsInput, at: number, n_m: number, out: Weights): void {
+function addDataWeights(input: WeightsInput, at: number, agree_m: readonly boolean[], out: Weights): void {
+  const n_m = agree_m.length;
   const { event, band, summary, h0, detectors, delay_d } = input;
   const { n_f } = event;
   const n_b = band.fbin.length;
@@ -187,13 +198,17 @@ function addDataWeights(input: WeightsInput, at: number, n_m: number, out: Weigh
   const re = new Float64Array(n_f);
   const im = new Float64Array(n_f);
   for (let mp = 0; mp < 2 * n_m; mp++) {
+    const offset = (at * 2 * n_m + mp) * n_b;
+    if (mp % 2 === 1 && agree_m[mp >> 1]) {
+      copyRows([out.dhRe_dmpb, out.dhIm_dmpb], offset - n_b, offset, n_b);
+      continue;
+    }
     for (let f = summary.fStart; f < summary.fEnd; f++) {
       const hRe = h0.re_mpf[mp * n_f + f];
       const hIm = h0.im_mpf[mp * n_f + f];
       re[f] = blueRe[f] * hRe + blueIm[f] * hIm;
       im[f] = blueIm[f] * hRe - blueRe[f] * hIm;
     }
-    const offset = (at * 2 * n_m + mp) * n_b;
     summary.accumulate(re, im, 0, out.dhRe_dmpb, out.dhIm_dmpb, offset);
     for (let b = 0; b < n_b; b++) {
       const hRe = h0.re_mpb[mp * n_b + b];
@@ -223,7 +238,8 @@ function bluedStrain(event: Grid, d: number, delay: number): [re: Float64Array, 
 }
 
 /** w_MpPb = summary[ whitened h0_mp conj(whitened h0_m'P) ] / (h0_mpb conj(h0_m'Pb)); twice that where m != m'. */
-function addNormWeights(input: WeightsInput, at: number, n_m: number, out: Weights): void {
+function addNormWeights(input: WeightsInput, at: number, agree_m: readonly boolean[], out: Weights): void {
+  const n_m = agree_m.length;
   const { event, band, summary, h0, detectors } = input;
   const { n_f, whiten_df } = event;
   const n_b = band.fbin.length;
@@ -235,6 +251,11 @@ function addNormWeights(input: WeightsInput, at: number, n_m: number, out: Weigh
     for (let pP = 0; pP < 4; pP++, offset += n_b) {
       const first = 2 * m + (pP >> 1);
       const second = 2 * m2 + (pP & 1);
+      const like = (agree_m[m] ? 0 : pP & 2) + (agree_m[m2] ? 0 : pP & 1);
+      if (like !== pP) {
+        copyRows([out.hhRe_dMpPb, out.hhIm_dMpPb], offset - (pP - like) * n_b, offset, n_b);
+        continue;
+      }
       for (let f = summary.fStart; f < summary.fEnd; f++) {
         const weight = whiten_df[detectors[at] * n_f + f] ** 2;
         const [aRe, aIm] = [h0.re_mpf[first * n_f + f], h0.im_mpf[first * n_f + f]];
@@ -252,6 +273,10 @@ function addNormWeights(input: WeightsInput, at: number, n_m: number, out: Weigh
       }
     }
   }
+}
+
+function copyRows(arrays: readonly Float64Array[], from: number, to: number, n: number): void {
+  for (const array of arrays) array.copyWithin(to, from, from + n);
 }
 
 /** x[k] /= re + i im. */
