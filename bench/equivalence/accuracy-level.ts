@@ -1,0 +1,146 @@
+/**
+ * How far stage 5 is from the exact inner products on the FFT grid, with the program's own reference waveform. The exact
+ * ones are those of the reference run, at its time alignment and its noise drift, so both are taken from it: what is left
+ * is the error of relative binning.
+ */
+
+import { modePairs } from "../../src/axes.ts";
+import { mapBlock } from "../../src/gw/bank.ts";
+import type { Reference } from "../../src/gw/reference.ts";
+import { buildReference, type Search } from "../../src/gw/reference-waveform.ts";
+import { openNpz } from "../../src/io/npz.ts";
+import { Pool } from "../../src/workers/pool.ts";
+import { complexOf, runPath } from "../../test/reference-cases.ts";
+import { phaseProducts, type Waveforms } from "./given-waveforms.ts";
+import { likelihoods } from "./incoherent-level.ts";
+import { type Level, quantile } from "./level.ts";
+import type { Subject } from "./subject.ts";
+
+const N_PHI = 32;
+/** Rows further below the best lnL do not count. */
+const MAX_DROP = 20;
+const ALLOWED = 0.005;
+
+export const accuracyLevel: Level = {
+  name: "accuracy",
+  quantities: [
+    { name: "rows", unit: "count" },
+    { name: "|dlnL| p50", unit: "absolute" },
+    { name: "|dlnL| p99", unit: "absolute", allowed: ALLOWED },
+    { name: "|dlnL| max", unit: "absolute" },
+    { name: "|dlnL| p99, h0 of dot_pe", unit: "absolute" },
+  ],
+  async measure(subject) {
+    const ours = await errorsOf(subject, await nativeReference(subject));
+    const theirs = await errorsOf(subject, subject.reference);
+    return [ours.length, ...[0.5, 0.99, 1].map((share) => quantile(ours, share)), quantile(theirs, 0.99)];
+  },
+};
+
+/** What `--reference native` makes. */
+async function nativeReference(subject: Subject): Promise<Reference> {
+  const pool = new Pool(1, "auto");
+  const { n_phi } = subject.digest.kwargs;
+  const search: Search = async (reference, chosen, n_t) => {
+    const items = {
+      bank_j: Int32Array.from(chosen, ({ bank }) => bank),
+      i_j: Int32Array.from(chosen, ({ i }) => i),
+    };
+    const settings = { n_t, n_phi, symmetric: true };
+    return { lnlike_di: await likelihoods(subject, pool, reference, items, settings) };
+  };
+  return buildReference(subject.event, subject.band, subject.banks, search);
+}
+
+/** |lnL - exact lnL| of rows within MAX_DROP of the best, over all banks. */
+async function errorsOf(subject: Subject, reference: Reference): Promise<number[]> {
+  const exact: number[] = [];
+  const found: number[] = [];
+  for (const bank of subject.banks.keys()) {
+    const file = readExact(subject, bank);
+    const lnl = await lnlWith(subject, reference, bank, file);
+    for (const value of exactLnL(file, subject.mArr)) exact.push(value);
+    for (const value of lnl) found.push(value);
+  }
+  const best = exact.reduce((a, b) => Math.max(a, b), 0);
+  return exact.flatMap((lnl, k) => (lnl > best - MAX_DROP ? [Math.abs(found[k] - lnl)] : []));
+}
+
+type Exact = ReturnType<typeof readExact>;
+
+function readExact({ one }: Subject, bank: number) {
+  const file = openNpz(runPath(one, `exact_bank_${bank}.npz`));
+  return {
+    inds: file.get("inds").toFloat64(),
+    e_inds: file.get("e_inds").toFloat64(),
+    dt: file.get("dt").toFloat64(),
+    dh_iem: complexOf(file, "dh_iem"),
+    hh_ieM: complexOf(file, "hh_iem"),
+  };
+}
+
+/** lnL = dh^2 / (2 hh) where dh > 0, (i, e, o). */
+function exactLnL({ inds, e_inds, dh_iem, hh_ieM }: Exact, mArr: readonly number[]): Float64Array {
+  const differences = modePairs(mArr.length).map(([a, b]) => mArr[a] - mArr[b]);
+  const out = new Float64Array(inds.length * e_inds.length * N_PHI);
+  for (let at = 0; at < out.length; at++) {
+    const [ie, o] = [Math.floor(at / N_PHI), at % N_PHI];
+    // Re sum_n x_n e^{-i n phi}
+    const real = (x: typeof dh_iem, harmonics: readonly number[]) =>
+      harmonics.reduce((sum, n, k) => {
+        const phi = (2 * Math.PI * n * o) / N_PHI;
+        const from = ie * harmonics.length + k;
+        return sum + x.re[from] * Math.cos(phi) + x.im[from] * Math.sin(phi);
+      }, 0);
+    const dh = real(dh_iem, mArr);
+    const hh = real(
+      hh_ieM,
+      differences.map((n) => -n),
+    );
+    out[at] = lnlOf(dh, hh);
+  }
+  return out;
+}
+
+function lnlOf(dh: number, hh: number): number {
+  return dh > 0 ? (0.5 * dh * dh) / hh : 0;
+}
+
+/** All extrinsic samples go in, as in a run: how stage 5 groups their arrival times depends on them. */
+async function lnlWith(
+  subject: Subject,
+  native: Reference,
+  bank: number,
+  exact: Exact,
+): Promise<Float64Array> {
+  const reference = { ...native, asdDrift_d: subject.reference.asdDrift_d };
+  const { n_e } = subject.extrinsic;
+  const waveforms = alignedSamples(subject, bank, exact);
+  const products = await phaseProducts(subject, reference, waveforms, subject.extrinsic, N_PHI, "auto");
+  const { dh_ieo, hh_ieo } = products;
+  const n_chosen = exact.e_inds.length;
+  return new Float64Array(exact.inds.length * n_chosen * N_PHI).map((_, at) => {
+    const [ie, o] = [Math.floor(at / N_PHI), at % N_PHI];
+    const from = (Math.floor(ie / n_chosen) * n_e + exact.e_inds[ie % n_chosen]) * N_PHI + o;
+    return lnlOf(dh_ieo[from], hh_ieo[from]);
+  });
+}
+
+/** Bank samples `inds` on the used bins, aligned by the given dt. */
+function alignedSamples({ banks, bins }: Subject, bank: number, { inds, dt }: Exact): Waveforms {
+  const { fbin, b0, mArr } = bins;
+  const n_b = fbin.length;
+  const n_mp = 2 * mArr.length;
+  const [amplitude_impb, phase_impb] = [0, 1].map(() => new Float64Array(inds.length * n_mp * n_b));
+  inds.forEach((i, k) => {
+    const block = banks[bank].blocks.find(({ i0, n_i }) => i >= i0 && i < i0 + n_i)!;
+    const { amplitude, phase } = mapBlock(block);
+    for (let mp = 0; mp < n_mp; mp++) {
+      const from = ((i - block.i0) * n_mp + mp) * block.n_b + b0;
+      const to = (k * n_mp + mp) * n_b;
+      amplitude_impb.set(amplitude.subarray(from, from + n_b), to);
+      for (let b = 0; b < n_b; b++) phase_impb[to + b] = phase[from + b] + 2 * Math.PI * fbin[b] * dt[k];
+    }
+  });
+  return { n_i: inds.length, amplitude_impb, phase_impb };
+}
