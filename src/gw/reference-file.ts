@@ -19,11 +19,14 @@ import {
   readText,
   unfit,
 } from "./reference-entries.ts";
+import { dataWeightsOfRecipe, type SmoothRecipe } from "./smooth-waveform.ts";
 
 /** A reference with h0 on the bins (m, p, b) as well, its merger at the event's time: what the file holds beyond. */
 export interface ReferenceWithH0 extends Reference {
   readonly h0Re_mpb: Float64Array;
   readonly h0Im_mpb: Float64Array;
+  /** Absent where h0 is not ours. */
+  readonly recipe?: SmoothRecipe;
 }
 
 /**
@@ -58,6 +61,8 @@ function readOwn(npz: Npz, event: Event, band: EventBand, mArr: readonly number[
   const single = npz.has("single_dh_weights_dmpb") ? readWeights(npz, "single_", n_d, n_m, n_b) : coherent;
   const h0 = readComplex(npz, "h0_mpb", [n_m, 2, n_b]);
   const h2plus = readComplex(npz, "h2plus0_fbin_first", [n_b]);
+  const [m1, m2, s1z, s2z] = readReal(npz, "h0_inspiral", [4]);
+  const recipe = { rest_mb: readReal(npz, "h0_rest_mb", [n_m, n_b]), inspiral: { m1, m2, s1z, s2z } };
   return {
     source: npz.path,
     fbin: band.fbin,
@@ -77,6 +82,8 @@ function readOwn(npz: Npz, event: Event, band: EventBand, mArr: readonly number[
     frame: readFrame(npz, event),
     h0Re_mpb: h0.re,
     h0Im_mpb: h0.im,
+    recipe,
+    dataWeightsAt: dataWeightsOfRecipe(event, band, mArr, recipe),
   };
 }
 
@@ -138,11 +145,22 @@ export function encodeReference(reference: ReferenceWithH0, event: Event): Uint8
     real("tau_d", tau_d),
     real("arrival_d", arrival_d),
     text("frame", JSON.stringify(reference.frame)),
+    ...recipeEntries(reference.recipe, n_m, n_b),
   ];
   if (!singlesAreCoherent(reference)) {
     entries.push(...weightEntries("single_", joined(reference.single), n_d, n_m, n_b));
   }
   return encodeNpz(entries, { deflate: true });
+}
+
+/** m1, m2, s1z, s2z of the inspiral whose phase is a part of h0's, and the rest of the phase on the bins. */
+function recipeEntries(recipe: SmoothRecipe | undefined, n_m: number, n_b: number): NpzEntry[] {
+  if (recipe === undefined) return [];
+  const { m1, m2, s1z, s2z } = recipe.inspiral;
+  return [
+    real("h0_inspiral", Float64Array.of(m1, m2, s1z, s2z)),
+    { name: "h0_rest_mb", shape: [n_m, n_b], dtype: "f8", data: recipe.rest_mb },
+  ];
 }
 
 function text(name: string, value: string): NpzEntry {

@@ -16,6 +16,7 @@ import { alignmentOf, phasors, plusOfMode, turned, weightsOf } from "./relative-
 import { type SampleOnGrid, sampleOnGrid } from "./sample-waveform.ts";
 import { bestResponse, type DetectorFit } from "./single-detector-fit.ts";
 import { modulo } from "./sky-angles.ts";
+import { dataWeightsOfRecipe } from "./smooth-waveform.ts";
 import { SummaryWeights } from "./spline.ts";
 
 /** A bank sample, by the bank's place in the list. */
@@ -103,7 +104,7 @@ function assemble(
   { event, band, summary }: Setting,
   bank: Bank,
   i: number,
-  { h0, h }: SampleOnGrid,
+  { h0, h, recipe }: SampleOnGrid,
   arrival_d: Float64Array,
 ): ReferenceWithH0 {
   const mArr = bank.config.m_arr;
@@ -132,6 +133,8 @@ function assemble(
     },
     h0Re_mpb,
     h0Im_mpb,
+    recipe,
+    dataWeightsAt: dataWeightsOfRecipe(event, band, mArr, recipe),
   };
 }
 

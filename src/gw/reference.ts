@@ -13,6 +13,9 @@ export interface Weights {
   readonly hhIm_dMpPb: Float64Array;
 }
 
+/** The part of `Weights` that <d|h> needs. */
+export type DataWeights = Pick<Weights, "dhRe_dmpb" | "dhIm_dmpb">;
+
 /** The weighted linear fit that aligns a waveform's (m = 2, plus) phase with the reference's. */
 export interface Alignment {
   /** Fit weights: the square root of the summed SNR^2 of h0 around each bin. */
@@ -46,5 +49,5 @@ export interface Reference {
    * Weights of <d|h> in detector d, (1, m, p, b), with h0 moved to another arrival (s from the start of the segment): as
    * precise there as `coherent` is around arrival_d. Absent where h0 is not known well enough to move it.
    */
-  readonly dataWeightsAt?: (d: number, arrival: number) => Pick<Weights, "dhRe_dmpb" | "dhIm_dmpb">;
+  readonly dataWeightsAt?: (d: number, arrival: number) => DataWeights;
 }

@@ -6,7 +6,7 @@
 import { modePairs } from "../axes.ts";
 import type { EventBand } from "./band.ts";
 import type { Event } from "./event.ts";
-import type { Alignment, Weights } from "./reference.ts";
+import type { Alignment, DataWeights, Weights } from "./reference.ts";
 import type { SummaryWeights } from "./spline.ts";
 
 /** A waveform by mode and polarization on the FFT grid (m, p, f) and on the bins (m, p, b), 1/Hz. */
@@ -186,8 +186,24 @@ function polarizationsAgree(h: GridWaveform, m: number, n_m: number): boolean {
   });
 }
 
+/** The part of `weightsOf` that <d|h> needs. */
+export function dataWeightsOf(input: WeightsInput): DataWeights {
+  const n_b = input.band.fbin.length;
+  const n_m = input.h0.re_mpb.length / (2 * n_b);
+  const agree_m = Array.from({ length: n_m }, (_, m) => polarizationsAgree(input.h0, m, n_m));
+  const n = input.detectors.length * 2 * n_m * n_b;
+  const weights = { dhRe_dmpb: new Float64Array(n), dhIm_dmpb: new Float64Array(n) };
+  for (let at = 0; at < input.detectors.length; at++) addDataWeights(input, at, agree_m, weights);
+  return weights;
+}
+
 /** w_mpb = summary[ blued strain conj(h0_mp) ] / conj(h0_mpb), h0 delayed. */
-function addDataWeights(input: WeightsInput, at: number, agree_m: readonly boolean[], out: Weights): void {
+function addDataWeights(
+  input: WeightsInput,
+  at: number,
+  agree_m: readonly boolean[],
+  out: DataWeights,
+): void {
   const n_m = agree_m.length;
   const { event, band, summary, h0, detectors, delay_d } = input;
   const { n_f } = event;

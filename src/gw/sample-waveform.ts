@@ -4,8 +4,8 @@ import { type Bank, mapBlock } from "./bank.ts";
 import type { Event } from "./event.ts";
 import type { ComplexArray } from "./reference-entries.ts";
 import { combinedWhitening, type GridWaveform } from "./relative-binning.ts";
+import { emptyWaveform, inspiralByMode, type SmoothRecipe, smoothMode } from "./smooth-waveform.ts";
 import { cubicSpline, evaluateSpline } from "./spline.ts";
-import { inspiralPhase } from "./taylor-f2.ts";
 
 /** A bank sample on the used bins, (m, p, b) each: h = amplitude exp(i phase), 1/Hz at 1 Mpc. Copies. */
 export interface SampleBins {
@@ -35,6 +35,8 @@ export interface SampleOnGrid {
   readonly h0: GridWaveform;
   /** The sample itself. */
   readonly h: GridWaveform;
+  /** What h0 was made of. */
+  readonly recipe: SmoothRecipe;
 }
 
 /** A phase on the bins beyond the inspiral's, and how rough it is. */
@@ -60,8 +62,9 @@ export function sampleOnGrid(event: Event, band: EventBand, bank: Bank, i: numbe
   h.re_mpb.set(h_mpb.re);
   h.im_mpb.set(h_mpb.im);
   const { m1, m2, s1z, s2z } = bank.samples;
-  const quadrupole = inspiralPhase({ m1: m1[i], m2: m2[i], s1z: s1z[i], s2z: s2z[i] });
-  const inspiralOf = (m: number) => (f: number) => (m === 0 ? 0 : (m / 2) * quadrupole((2 * f) / m));
+  const inspiral = { m1: m1[i], m2: m2[i], s1z: s1z[i], s2z: s2z[i] };
+  const inspiralOf = inspiralByMode(inspiral);
+  const rest_mb = new Float64Array(m_arr.length * n_b);
   const weight_b = inspiralPower(event, band);
   const restOf = (m: number, others: Rest[]) => {
     const model_b = Float64Array.from(fbin, inspiralOf(m_arr[m]));
@@ -71,24 +74,16 @@ export function sampleOnGrid(event: Event, band: EventBand, bank: Bank, i: numbe
   const main = restOf(m_arr.indexOf(2), []);
   for (const [m, mode] of m_arr.entries()) {
     const { rest_b } = mode === 2 ? main : restOf(m, [scaled(main, mode / 2)]);
+    rest_mb.set(rest_b, m * n_b);
     fillMode(h0, h, m, rest_b, inspiralOf(mode), event, band);
   }
-  return { h0, h };
+  return { h0, h, recipe: { rest_mb, inspiral } };
 }
 
 function onBins({ amplitude_mpb, phase_mpb }: SampleBins): ComplexArray {
   return {
     re: amplitude_mpb.map((a, k) => a * Math.cos(phase_mpb[k])),
     im: amplitude_mpb.map((a, k) => a * Math.sin(phase_mpb[k])),
-  };
-}
-
-function emptyWaveform(n_m: number, n_f: number, n_b: number): GridWaveform {
-  return {
-    re_mpf: new Float64Array(2 * n_m * n_f),
-    im_mpf: new Float64Array(2 * n_m * n_f),
-    re_mpb: new Float64Array(2 * n_m * n_b),
-    im_mpb: new Float64Array(2 * n_m * n_b),
   };
 }
 
@@ -157,9 +152,7 @@ function fillMode(
   const n_b = fbin.length;
   const first = f_index[0];
   const f_grid = event.f.subarray(first, f_index[n_b - 1] + 1);
-  const rest_f = evaluateSpline(cubicSpline(fbin, rest_b), f_grid);
-  const base_f = phased(f_grid, (f, k) => rest_f[k] + inspiral(f));
-  const base_b = phased(fbin, (f, b) => rest_b[b] + inspiral(f));
+  const { base_f, base_b } = smoothMode(fbin, f_grid, rest_b, inspiral);
   for (const mp of [2 * m, 2 * m + 1]) {
     const [re, im] = [h.re_mpb, h.im_mpb].map((x) => x.subarray(mp * n_b, (mp + 1) * n_b));
     const square_b = base_b.re.map((x, b) => x * x + base_b.im[b] ** 2);
@@ -187,17 +180,4 @@ function fillMode(
       h.im_mpf[at + k] = base_f.re[k] * ratioIm[k] + base_f.im[k] * ratioRe[k];
     }
   }
-}
-
-/** f^(-7/6) exp(i phase(f)). */
-function phased(f: Float64Array, phase: (f: number, k: number) => number): ComplexArray {
-  const re = new Float64Array(f.length);
-  const im = new Float64Array(f.length);
-  for (let k = 0; k < f.length; k++) {
-    const amplitude = f[k] ** (-7 / 6);
-    const angle = phase(f[k], k);
-    re[k] = amplitude * Math.cos(angle);
-    im[k] = amplitude * Math.sin(angle);
-  }
-  return { re, im };
 }

@@ -2,7 +2,7 @@
 import { modePairs } from "../axes.ts";
 import type { Bank, BankBlock } from "../gw/bank.ts";
 import { type BlockWaveforms, mapBlock } from "../gw/bank.ts";
-import type { Alignment, Weights } from "../gw/reference.ts";
+import type { Alignment, DataWeights, Weights } from "../gw/reference.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { sharedF64, shareI32 } from "../workers/arena.ts";
 import { positiveDifferences, roundUp8 } from "./phases.ts";
@@ -36,9 +36,6 @@ export interface ProductPlan {
   readonly n_g: number;
   readonly w: Float64Array;
 }
-
-/** The part of `Weights` that <d|h> needs. */
-export type DataWeights = Pick<Weights, "dhRe_dmpb" | "dhIm_dmpb">;
 
 export interface WeightSet {
   /** One for each transform s: weights, the detector's position in them, noise drift, time (s) that it is centred on. */
