@@ -61,8 +61,7 @@ function readOwn(npz: Npz, event: Event, band: EventBand, mArr: readonly number[
   const single = npz.has("single_dh_weights_dmpb") ? readWeights(npz, "single_", n_d, n_m, n_b) : coherent;
   const h0 = readComplex(npz, "h0_mpb", [n_m, 2, n_b]);
   const h2plus = readComplex(npz, "h2plus0_fbin_first", [n_b]);
-  const [m1, m2, s1z, s2z] = readReal(npz, "h0_inspiral", [4]);
-  const recipe = { rest_mb: readReal(npz, "h0_rest_mb", [n_m, n_b]), inspiral: { m1, m2, s1z, s2z } };
+  const recipe = npz.has("h0_inspiral") ? readRecipe(npz, n_m, n_b) : undefined;
   return {
     source: npz.path,
     fbin: band.fbin,
@@ -82,9 +81,13 @@ function readOwn(npz: Npz, event: Event, band: EventBand, mArr: readonly number[
     frame: readFrame(npz, event),
     h0Re_mpb: h0.re,
     h0Im_mpb: h0.im,
-    recipe,
-    dataWeightsAt: dataWeightsOfRecipe(event, band, mArr, recipe),
+    ...(recipe && { recipe, dataWeightsAt: dataWeightsOfRecipe(event, band, mArr, recipe) }),
   };
+}
+
+function readRecipe(npz: Npz, n_m: number, n_b: number): SmoothRecipe {
+  const [m1, m2, s1z, s2z] = readReal(npz, "h0_inspiral", [4]);
+  return { rest_mb: readReal(npz, "h0_rest_mb", [n_m, n_b]), inspiral: { m1, m2, s1z, s2z } };
 }
 
 function readFrame(npz: Npz, event: Event): NetworkFrame {
