@@ -1,0 +1,101 @@
+/** The calls of every kernel in a task of a stage, with the arguments that the program gives them on the real event. */
+import { openNpz } from "../src/io/npz.ts";
+import { type Kernels, loadKernels } from "../src/kernels/table.ts";
+import { openCoherent } from "../src/stages/coherent.ts";
+import { type ExtrinsicSet, planCoherent } from "../src/stages/coherent-plan.ts";
+import { openIncoherent, planIncoherent } from "../src/stages/incoherent.ts";
+import { runPath, SMALL } from "../test/reference-cases.ts";
+import { openSubject } from "./equivalence/subject.ts";
+
+export type KernelName = Exclude<keyof Kernels, "name">;
+type AnyKernel = (...args: unknown[]) => unknown;
+
+export interface StageCalls {
+  readonly stage: string;
+  /** The arguments of each call, in order; arrays are those that the task used, as it left them. */
+  readonly calls: ReadonlyMap<KernelName, readonly unknown[][]>;
+}
+
+/** The program's defaults. */
+export const SIZES = { n_t: 128, n_phi: 50, n_e: 128, maxDrop: 20 };
+/** Waveforms of a task. */
+export const N_WAVEFORMS = 4;
+
+/** Stage 2, and stage 5 with one tile of extrinsic samples, for the same accepted waveforms. */
+export function recordStages(): { stages: StageCalls[]; sizes: string } {
+  const { bins, reference, event, extrinsic, one } = openSubject(SMALL);
+  const accepted = openNpz(runPath(one, "banks", "bank_0", "intrinsic_samples.npz"))
+    .get("inds")
+    .toInt32();
+  const items = { bank_j: new Int32Array(N_WAVEFORMS), i_j: accepted.slice(0, N_WAVEFORMS) };
+  const { n_t, n_phi, n_e, maxDrop } = SIZES;
+  const dt = 1 / (2 * event.f[event.n_f - 1]);
+  const incoherent = planIncoherent(bins, reference, items, {
+    ...{ n_t, n_phi, dt, symmetric: true, taskSize: N_WAVEFORMS },
+  });
+  const coherent = planCoherent(bins, reference, items, repeated(extrinsic, n_e), {
+    ...{ n_phi, maxDrop, bestPerBank: false, seed: 0, probeEvery: 2 ** 31 },
+    ...{ taskItems: N_WAVEFORMS, iTile: N_WAVEFORMS, eBatch: n_e, eTile: n_e },
+  });
+  // Once before it is recorded, so that the threshold is near its final value, as it is in most of a run.
+  openCoherent(coherent, loadKernels("auto")).run(0);
+  const sizes = `${event.n_d} detectors, ${bins.mArr.length} modes, ${bins.fbin.length} bins, ${n_t} times, ${n_phi} phases, ${n_e} extrinsic samples`;
+  const stages = [
+    { stage: "stage 2", calls: recorded((kernels) => openIncoherent(incoherent, kernels).run(0)) },
+    { stage: "stage 5", calls: recorded((kernels) => openCoherent(coherent, kernels).run(0)) },
+  ];
+  return { stages, sizes };
+}
+
+/** The extrinsic samples again and again, until there are n_e. */
+function repeated({ n_e: n, response_dpe, arrival_de }: ExtrinsicSet, n_e: number): ExtrinsicSet {
+  const repeat = (x: Float64Array) =>
+    new Float64Array((x.length / n) * n_e).map((_, k) => x[Math.floor(k / n_e) * n + ((k % n_e) % n)]);
+  return { n_e, response_dpe: repeat(response_dpe), arrival_de: repeat(arrival_de) };
+}
+
+function recorded(task: (kernels: Kernels) => void): Map<KernelName, unknown[][]> {
+  const calls = new Map<KernelName, unknown[][]>();
+  const kernels = loadKernels("auto");
+  const recorder = new Proxy(kernels, {
+    get(target, name: keyof Kernels) {
+      if (name === "name") return target.name;
+      return (...args: unknown[]) => {
+        calls.set(name, [...(calls.get(name) ?? []), args]);
+        return (target[name] as AnyKernel)(...args);
+      };
+    },
+  });
+  task(recorder);
+  return calls;
+}
+
+/** All recorded calls of one kernel, again. */
+export function replay(kernels: Kernels, name: KernelName, calls: readonly unknown[][]): void {
+  const kernel = kernels[name] as AnyKernel;
+  for (const args of calls) kernel(...args);
+}
+
+/**
+ * Additions and multiplications of a call, padding included; undefined where they depend on the data (bounds that skip
+ * work) or are mostly sines.
+ */
+export function flopsOf(name: KernelName, args: readonly unknown[]): number | undefined {
+  const counter = FLOPS[name] as ((...args: readonly unknown[]) => number) | undefined;
+  return counter?.(...args);
+}
+
+type Counter<K extends KernelName> = (...args: Parameters<Kernels[K]>) => number;
+
+const FLOPS: { readonly [K in KernelName]?: Counter<K> } = {
+  weighted: (_g, _w, _h, n_d, n_mp, n_bp) => 6 * n_d * n_mp * n_bp,
+  modeProducts: (_hh, _h, _w, terms, _size, _n_g, n_s, n_d, _n_mp, n_bp) => {
+    const perBin = [3 + 2 * n_d, 6 + 4 * n_d, 6 + 8 * n_d];
+    let sum = 0;
+    for (let t = 2; t < terms.length; t += 3) sum += perBin[terms[t]];
+    return sum * n_s * n_bp;
+  },
+  project: (_y, _ldy, _a, _start, _lda, _q, n_r, n_b, n_k) => 2 * n_r * n_b * n_k,
+  expandGrid: (_z, _y, _ldy, _ec, _es, _cos, _sin, n_r, rc, rs, n_h) => n_r * n_h * (4 * (rc + rs) + 20),
+  expandSet: (_dh, _y, _start, _ldy, _x, _cos, _sin, n_m, rc, rs, n_e) => n_m * n_e * (8 * (rc + rs) + 10),
+};
