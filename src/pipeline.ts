@@ -1,5 +1,4 @@
 /** The inference from its inputs to its run directory: the stages in order. */
-import { rmSync } from "node:fs";
 import { buildDistanceTable } from "./gw/distance.ts";
 import type { Reference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
@@ -8,7 +7,7 @@ import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
 import { writeResults } from "./rundir/results.ts";
-import { createRundir } from "./rundir/rundir.ts";
+import { createRundir, discardRundir } from "./rundir/rundir.ts";
 import { readTruth } from "./rundir/truth.ts";
 import { shareTable } from "./stages/distance-rows.ts";
 import { evaluate } from "./stages/evaluate.ts";
@@ -35,7 +34,7 @@ interface Context {
 
 /**
  * Runs the inference and writes its directory.
- * @throws DotpeError for everything that the inputs, the options or the machine can cause; no directory is left then.
+ * @throws DotpeError for everything that the inputs, the options or the machine can cause; nothing is left behind then.
  */
 export async function runInference(options: Options, report: Reporter): Promise<RunSummary> {
   const clock = new Stopwatch();
@@ -46,7 +45,8 @@ export async function runInference(options: Options, report: Reporter): Promise<
   const n_candidates = inputs.candidates.reduce((sum, { i }) => sum + i.length, 0);
   const work = workSettings(options, n_candidates);
   const pool = new Pool(work.n_procs, options.kernel);
-  const rundir = createRundir({ ...options, eventName: event.name });
+  const madeFolders: string[] = [];
+  const rundir = createRundir({ ...options, eventName: event.name }, madeFolders);
   try {
     pool.start();
     const warnings = overlapWarnings(inputs, report);
@@ -124,8 +124,7 @@ export async function runInference(options: Options, report: Reporter): Promise<
       ...{ kernel: pool.kernels.name, nProcs: pool.n_procs },
     };
   } catch (error) {
-    // Only this run has written here: the folder was new or empty.
-    rmSync(rundir, { recursive: true, force: true });
+    discardRundir(rundir, madeFolders);
     throw error;
   } finally {
     pool.close();

@@ -5,7 +5,7 @@ import { readFeather } from "../src/io/feather.ts";
 import { readNpy } from "../src/io/npy.ts";
 import { openNpz } from "../src/io/npz.ts";
 import { writeAlignment, writeExtrinsic, writeIncoherent, writeResults } from "../src/rundir/results.ts";
-import { createRundir } from "../src/rundir/rundir.ts";
+import { createRundir, discardRundir } from "../src/rundir/rundir.ts";
 import { readTruth } from "../src/rundir/truth.ts";
 import { finish } from "../src/stages/posterior.ts";
 import { expectRefusal, FIXTURES, temporaryFolder, writeTemporary } from "./io-helpers.ts";
@@ -36,6 +36,27 @@ describe("createRundir", () => {
     writeFileSync(join(folder, "file"), "");
     expectRefusal(attempt(join(folder, "file")), "cannotCreate", "file of this name");
     expectRefusal(attempt(join(folder, "file/below")), "cannotCreate", "ENOTDIR");
+  });
+
+  test("a failed run takes away what it made, and leaves what was there", () => {
+    const attempt = (choice: { rundir?: string; eventDir?: string }) => {
+      const made: string[] = [];
+      const rundir = createRundir({ ...choice, eventName: "X" }, made);
+      writeFileSync(join(rundir, "banks/part"), "");
+      return () => discardRundir(rundir, made);
+    };
+    const mine = join(folder, "mine");
+    mkdirSync(mine);
+    attempt({ rundir: mine })();
+    expect(readdirSync(mine)).toEqual([]);
+    attempt({ rundir: join(mine, "x/y") })();
+    attempt({ eventDir: join(mine, "events/e") })();
+    expect(readdirSync(mine)).toEqual([]);
+    const [first, second] = [attempt({ eventDir: join(mine, "e") }), attempt({ eventDir: join(mine, "e") })];
+    first();
+    expect(readdirSync(join(mine, "e"))).toEqual(["run_1"]);
+    second();
+    expect(readdirSync(mine)).toEqual(["e"]);
   });
 
   test("--event-dir: one more than the largest run_N; other names do not count", () => {

@@ -1,6 +1,6 @@
 /** The folder that a run writes into: new, or empty, and this run's alone. */
-import { mkdirSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { DotpeError } from "../errors.ts";
 
 const RUN_PREFIX = "run_";
@@ -21,15 +21,30 @@ export interface RundirChoice {
 /**
  * Makes the run directory and returns its path, relative if it was given so. Runs that start at the same time get different
  * ones.
+ * @param made gets the folders that were not there before, outermost first
  * @throws DotpeError cannotCreate if `rundir` exists and is not empty, is claimed by another run, or nothing can be made there.
  */
-export function createRundir({ rundir, eventDir, eventName }: RundirChoice): string {
-  if (rundir !== undefined) return claimExactly(rundir);
-  return makeNumbered(eventDir ?? safeFolderName(eventName));
+export function createRundir({ rundir, eventDir, eventName }: RundirChoice, made: string[] = []): string {
+  if (rundir !== undefined) return claimExactly(rundir, made);
+  return makeNumbered(eventDir ?? safeFolderName(eventName), made);
 }
 
-function claimExactly(rundir: string): string {
-  makeFolder(rundir);
+/**
+ * Removes what a failed run has written into its directory, and the folders it made if nothing else is in them by now. A
+ * folder that was there before stays. Never throws: the error that ended the run is the one to tell.
+ * @param made from `createRundir`
+ */
+export function discardRundir(rundir: string, made: readonly string[]): void {
+  try {
+    for (const name of readdirSync(rundir)) rmSync(join(rundir, name), { recursive: true, force: true });
+    for (const folder of made.toReversed()) rmdirSync(folder);
+  } catch {
+    // What cannot be removed stays.
+  }
+}
+
+function claimExactly(rundir: string, made: string[]): string {
+  makeFolder(rundir, made);
   if (!isEmpty(rundir) || !makeNew(join(rundir, BANKS_FOLDER))) {
     throw new DotpeError(
       "cannotCreate",
@@ -40,12 +55,13 @@ function claimExactly(rundir: string): string {
   return rundir;
 }
 
-function makeNumbered(eventDir: string): string {
-  makeFolder(eventDir);
+function makeNumbered(eventDir: string, made: string[]): string {
+  makeFolder(eventDir, made);
   const first = nextNumber(eventDir);
   for (let number = first; number < first + MAX_ATTEMPTS; number++) {
     const rundir = join(eventDir, `${RUN_PREFIX}${number}`);
     if (!makeNew(rundir)) continue;
+    made.push(rundir);
     makeNew(join(rundir, BANKS_FOLDER));
     return rundir;
   }
@@ -73,9 +89,16 @@ function list(folder: string): string[] {
   return orRefuse(folder, () => readdirSync(folder));
 }
 
-/** Makes the folder and those above it, if they are not there. @throws DotpeError cannotCreate. */
-export function makeFolder(folder: string): void {
+/**
+ * Makes the folder and those above it, if they are not there.
+ * @param made gets those, outermost first
+ * @throws DotpeError cannotCreate.
+ */
+export function makeFolder(folder: string, made: string[] = []): void {
+  const missing: string[] = [];
+  for (let at = resolve(folder); !existsSync(at); at = dirname(at)) missing.unshift(at);
   orRefuse(folder, () => mkdirSync(folder, { recursive: true }));
+  made.push(...missing);
 }
 
 /** False if something of this name exists. */
