@@ -24,7 +24,23 @@ export interface ArrivalSet {
   readonly response_pe: Float64Array;
 }
 
-export interface CoherentPlan {
+export interface CoherentSettings {
+  readonly n_phi: number;
+  /** Keep rows within this of the best lnL: of all, or of the bank's own. */
+  readonly maxDrop: number;
+  readonly bestPerBank: boolean;
+  /** Items, and extrinsic samples, of a task. */
+  readonly taskItems: number;
+  readonly eBatch: number;
+  /** Items whose projections are held at once for one pass over the tiles; extrinsic samples of a tile. */
+  readonly iTile: number;
+  readonly eTile: number;
+  /** One (i, e) pair in so many is looked at, at one phase, whatever its likelihood: see `probePhase`. */
+  readonly probeEvery: number;
+  readonly seed: number;
+}
+
+export interface CoherentPlan extends Omit<CoherentSettings, "n_phi"> {
   readonly samples: SamplePlan;
   /** Accepted intrinsic samples, the most promising first. */
   readonly items: Items;
@@ -34,34 +50,10 @@ export interface CoherentPlan {
   /** F+F+, F+Fx, FxFx, (d, x, e). */
   readonly ff_dxe: Float64Array;
   readonly phases: PhaseTables;
-  /** Keep rows within this of the best lnL. */
-  readonly maxDrop: number;
   /** Output: best lnL so far, one in all or one a bank (`bestPerBank`). Written with Atomics. */
   readonly best: Float64Array;
-  readonly bestPerBank: boolean;
   /** Output: the time alignment of each item (s). */
   readonly dt_j: Float64Array;
-  /** Items, and extrinsic samples, of a task. */
-  readonly taskItems: number;
-  readonly eBatch: number;
-  /** Items whose projections are held at once for one pass over the tiles; extrinsic samples of a tile. */
-  readonly iTile: number;
-  readonly eTile: number;
-  /** One (i, e) pair in so many is looked at, at one phase, whatever its likelihood: see `isProbe`. */
-  readonly probeEvery: number;
-  readonly seed: number;
-}
-
-export interface CoherentSettings {
-  readonly n_phi: number;
-  readonly maxDrop: number;
-  readonly bestPerBank: boolean;
-  readonly taskItems: number;
-  readonly eBatch: number;
-  readonly iTile: number;
-  readonly eTile: number;
-  readonly probeEvery: number;
-  readonly seed: number;
 }
 
 export interface ExtrinsicSet {

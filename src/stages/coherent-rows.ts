@@ -1,15 +1,8 @@
 /** The rows of stage 5 in the order that does not depend on how the work was cut. */
 import type { CoherentResult, RawRows } from "./coherent.ts";
 
-/** Rows of all threads, sorted by item position in `canonical`, then e, then o. j is the position in `canonical`. */
-export interface SortedRows {
-  readonly n: number;
-  readonly j: Int32Array;
-  readonly e: Int32Array;
-  readonly o: Int32Array;
-  readonly dh: Float64Array;
-  readonly hh: Float64Array;
-}
+/** Rows of all threads, sorted by item position in the canonical order, then e, then o; j is that position. */
+export type SortedRows = RawRows;
 
 /** A run of one thread's rows. */
 interface Segment {
