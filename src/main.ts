@@ -65,7 +65,8 @@ async function fail(error: unknown): Promise<never> {
   const message = error instanceof Error ? error.message : String(error);
   const hint = known ? error.hint : "This is a defect: please report it with the output of DOTPE_DEBUG=1.";
   const isTerminal = process.stderr.isTTY === true && !process.env.NO_COLOR;
-  const label = isTerminal ? "\x1b[1;31merror:\x1b[0m" : "error:";
+  const { colors } = await import("consola/utils");
+  const label = isTerminal ? colors.bold(colors.red("error:")) : "error:";
   const stack = process.env.DOTPE_DEBUG === "1" && error instanceof Error ? `${error.stack}\n` : "";
   await Bun.write(Bun.stderr, `${label} ${message}\n  hint: ${hint}\n${stack}`).catch(() => {});
   if (argv.includes("--json")) {

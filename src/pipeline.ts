@@ -10,11 +10,11 @@ import { writeResults } from "./rundir/results.ts";
 import { createRundir, discardRundir } from "./rundir/rundir.ts";
 import { readTruth } from "./rundir/truth.ts";
 import { shareTable } from "./stages/distance-rows.ts";
-import { evaluate } from "./stages/evaluate.ts";
-import { N_COMBINE } from "./stages/extrinsic.ts";
+import { type EvaluateInputs, evaluate } from "./stages/evaluate.ts";
+import { type ExtrinsicSamples, N_COMBINE } from "./stages/extrinsic.ts";
 import { drawExtrinsic, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
 import { type Items, planIncoherent } from "./stages/incoherent.ts";
-import { finish } from "./stages/posterior.ts";
+import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, byBank, itemsOf, selectWithin } from "./stages/select.ts";
 import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
 import { type Inputs, readInputs } from "./stages/setup.ts";
@@ -23,13 +23,14 @@ import { Pool } from "./workers/pool.ts";
 
 export { planRun } from "./plan.ts";
 
-/** One run, as far as it has come. */
+/** What every stage of a run needs. */
 interface Context {
   readonly options: Options;
   readonly inputs: Inputs;
   readonly work: WorkSettings;
   readonly pool: Pool;
   readonly report: Reporter;
+  readonly clock: Stopwatch;
 }
 
 /**
@@ -41,88 +42,18 @@ export async function runInference(options: Options, report: Reporter): Promise<
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
-  const { event, banks, bins } = inputs;
-  const n_candidates = inputs.candidates.reduce((sum, { i }) => sum + i.length, 0);
-  const work = workSettings(options, n_candidates);
+  const work = workSettings(options, nCandidates(inputs));
   const pool = new Pool(work.n_procs, options.kernel);
   const madeFolders: string[] = [];
-  const rundir = createRundir({ ...options, eventName: event.name }, madeFolders);
+  const rundir = createRundir({ ...options, eventName: inputs.event.name }, madeFolders);
   try {
     pool.start();
-    const warnings = overlapWarnings(inputs, report);
-    if (inputs.band.note) report.note(inputs.band.note);
-    const context = { options, inputs, work, pool, report };
-    const reference = await findReference(context);
-    clock.lap("setup");
-    const likelihoods = await incoherent(context, reference);
-    clock.lap("incoherent");
-    const kept = selectWithin(likelihoods, options.maxIncoherentLnlikeDrop).map(ascending);
-    const accepted = itemsOf(kept);
-    const order = bestFirst(kept);
-    const table = shareTable(buildDistanceTable());
-    const drawn = imported
-      ? { samples: imported }
-      : await draw(context, { event, bins, reference, accepted, best: order[0], table, options });
-    const extrinsic = drawn.samples;
-    if (extrinsic.exhausted)
-      warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
-    clock.lap("extrinsic");
-    const set = extrinsicSet(extrinsic, event);
-    const progress = report.stage("coherent", accepted.i_j.length, "samples");
-    const results = await evaluate(
-      pool,
-      {
-        ...{ bins, reference, accepted, order, set, table, n_int: inputs.n_int },
-        logPriorWeights_e: extrinsic.log_prior_weights,
-        logPriorWeights: inputs.logPriorWeights,
-        settings: {
-          n_phi: options.nPhi,
-          maxDrop: options.maxBestfitLnlikeDiff,
-          bestPerBank: options.compat === "dot_pe",
-          seed: options.seed,
-          ...coherentCuts(work, accepted.i_j.length, extrinsic.n_e),
-        },
-      },
-      (share) => progress.update(share * accepted.i_j.length),
+    return await runStages(
+      { options, inputs, work, pool, report, clock },
+      rundir,
+      imported || undefined,
+      truth,
     );
-    const n_rows = results.reduce((sum, { rows }) => sum + rows.n, 0);
-    progress.end(`${n_rows.toLocaleString("en")} rows`);
-    clock.lap("coherent");
-    const posterior = finish({
-      banks: banks.map((bank, k) => ({ bank, result: results[k] })),
-      ...{ extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
-    });
-    const timings = () => ({
-      stages: clock.stages(),
-      peak_memory_mb: clock.peakMB(),
-      n_procs: pool.n_procs,
-      kernel: pool.kernels.name,
-    });
-    writeResults(rundir, {
-      runKwargs: toRunKwargs(options, { rundir, nExt: extrinsic.n_e }),
-      incoherent: banks.map(({ id }, k) => incoherentFiles(id, kept[k])),
-      extrinsic: {
-        ...{ ...drawn, n_d: event.n_d, response_dpe: set.response_dpe },
-        timeshifts: options.saveTimeshifts ? { fbin: bins.fbin, t_de: set.arrival_de } : undefined,
-      },
-      ...{ results, posterior, reference: encodeReference(reference, event), timings: timings() },
-    });
-    clock.lap("posterior");
-    const { summary } = posterior;
-    return {
-      event: event.name,
-      ...{ rundir, parameters: posterior.parameters, lnEvidence: summary.ln_evidence },
-      lnEvidenceError: summary.ln_evidence_error,
-      nEffective: summary.n_effective,
-      nEffectiveI: summary.n_effective_i_merged,
-      nEffectiveE: summary.n_effective_e_merged,
-      ...{ n_i: n_candidates, nAccepted: accepted.i_j.length, n_e: extrinsic.n_e, n_rows: summary.n_rows },
-      bestfitLnlikeMax: summary.bestfit_lnlike_max,
-      stages: clock.stages(),
-      peakMemoryMB: clock.peakMB(),
-      warnings: [...warnings, ...posterior.warnings],
-      ...{ kernel: pool.kernels.name, nProcs: pool.n_procs },
-    };
   } catch (error) {
     discardRundir(rundir, madeFolders);
     throw error;
@@ -130,6 +61,110 @@ export async function runInference(options: Options, report: Reporter): Promise<
     pool.close();
     clock.stop();
   }
+}
+
+async function runStages(
+  context: Context,
+  rundir: string,
+  imported: ExtrinsicSamples | undefined,
+  truth: Record<string, number> | undefined,
+): Promise<RunSummary> {
+  const { options, inputs, report, clock } = context;
+  const { event, banks, bins } = inputs;
+  const warnings = overlapWarnings(inputs, report);
+  if (inputs.band.note) report.note(inputs.band.note);
+  const reference = await findReference(context);
+  clock.lap("setup");
+  const likelihoods = await incoherent(context, reference);
+  clock.lap("incoherent");
+  const kept = selectWithin(likelihoods, options.maxIncoherentLnlikeDrop).map(ascending);
+  const accepted = itemsOf(kept);
+  const order = bestFirst(kept);
+  const table = shareTable(buildDistanceTable());
+  const drawn = imported
+    ? { samples: imported }
+    : await draw(context, { event, bins, reference, accepted, best: order[0], table, options });
+  const extrinsic = drawn.samples;
+  if (extrinsic.exhausted)
+    warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
+  clock.lap("extrinsic");
+  const set = extrinsicSet(extrinsic, event);
+  const results = await coherent(context, { bins, reference, accepted, order, set, table }, extrinsic);
+  clock.lap("coherent");
+  const posterior = finish({
+    banks: banks.map((bank, k) => ({ bank, result: results[k] })),
+    ...{ extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
+  });
+  writeResults(rundir, {
+    runKwargs: toRunKwargs(options, { rundir, nExt: extrinsic.n_e }),
+    incoherent: banks.map(({ id }, k) => incoherentFiles(id, kept[k])),
+    extrinsic: {
+      ...{ ...drawn, n_d: event.n_d, response_dpe: set.response_dpe },
+      timeshifts: options.saveTimeshifts ? { fbin: bins.fbin, t_de: set.arrival_de } : undefined,
+    },
+    ...{ results, posterior, reference: encodeReference(reference, event), timings: timings(context) },
+  });
+  clock.lap("posterior");
+  const counts = { rundir, n_i: nCandidates(inputs), nAccepted: accepted.i_j.length, n_e: extrinsic.n_e };
+  return summaryOf(context, posterior, counts, warnings);
+}
+
+function nCandidates({ candidates }: Inputs): number {
+  return candidates.reduce((sum, { i }) => sum + i.length, 0);
+}
+
+/** Stage 5. */
+async function coherent(
+  { options, inputs, work, pool, report }: Context,
+  given: Pick<EvaluateInputs, "bins" | "reference" | "accepted" | "order" | "set" | "table">,
+  { n_e, log_prior_weights }: ExtrinsicSamples,
+) {
+  const n = given.accepted.i_j.length;
+  const progress = report.stage("coherent", n, "samples");
+  const settings = {
+    n_phi: options.nPhi,
+    maxDrop: options.maxBestfitLnlikeDiff,
+    bestPerBank: options.compat === "dot_pe",
+    seed: options.seed,
+    ...coherentCuts(work, n, n_e),
+  };
+  const { n_int, logPriorWeights } = inputs;
+  const evaluated = { ...given, n_int, logPriorWeights, logPriorWeights_e: log_prior_weights, settings };
+  const results = await evaluate(pool, evaluated, (share) => progress.update(Math.floor(share * n)));
+  const n_rows = results.reduce((sum, { rows }) => sum + rows.n, 0);
+  progress.end(`${n_rows.toLocaleString("en")} rows`);
+  return results;
+}
+
+function timings({ clock, pool }: Context) {
+  return {
+    stages: clock.stages(),
+    peak_memory_mb: clock.peakMB(),
+    n_procs: pool.n_procs,
+    kernel: pool.kernels.name,
+  };
+}
+
+function summaryOf(
+  { inputs, clock, pool }: Context,
+  { summary, parameters, warnings: doubts }: Posterior,
+  counts: Pick<RunSummary, "rundir" | "n_i" | "nAccepted" | "n_e">,
+  warnings: readonly string[],
+): RunSummary {
+  return {
+    ...{ event: inputs.event.name, parameters, ...counts },
+    lnEvidence: summary.ln_evidence,
+    lnEvidenceError: summary.ln_evidence_error,
+    nEffective: summary.n_effective,
+    nEffectiveI: summary.n_effective_i_merged,
+    nEffectiveE: summary.n_effective_e_merged,
+    n_rows: summary.n_rows,
+    bestfitLnlikeMax: summary.bestfit_lnlike_max,
+    stages: clock.stages(),
+    peakMemoryMB: clock.peakMB(),
+    warnings: [...warnings, ...doubts],
+    ...{ kernel: pool.kernels.name, nProcs: pool.n_procs },
+  };
 }
 
 async function findReference({ options, inputs, pool, report, work }: Context) {

@@ -2,6 +2,7 @@
  * Progress on standard error. On a terminal: one line a stage, rewritten in place, with rate and remaining time.
  * Elsewhere (a log file): a plain line when a stage ends, and one every 30 s while it lasts.
  */
+import { colors } from "consola/utils";
 import { formatCount, formatDuration, formatRate } from "./format.ts";
 import type { Reporter, StageProgress } from "./reporter.ts";
 
@@ -53,7 +54,7 @@ export function createReporter(settings: ProgressSettings): Reporter {
       if (!quiet) line(text);
     },
     warn(text) {
-      line(`warning: ${text}`);
+      line(`${isTerminal ? colors.yellow("warning:") : "warning:"} ${text}`);
     },
   };
 }
