@@ -23,7 +23,7 @@ import { type Level, passes, type Quantity } from "./equivalence/level.ts";
 import { RIGHT, SAME } from "./equivalence/levels.ts";
 import { casesIn, openSubject } from "./equivalence/subject.ts";
 
-const COLUMNS = [10, 14, 28, 14, 10];
+const COLUMNS = [10, 14, 28, 14, 10, 4];
 const USAGE = 64;
 
 function chooseCases(args: string[]): ReferenceCase[] {
@@ -64,7 +64,8 @@ function printLevel({ name, quantities }: Level, one: string, measured: readonly
     const verdict = passes(measured[k], quantity) ? "ok" : "OFF";
     const bound =
       allowed === undefined ? ["-", ""] : [format(allowed, { ...quantity, unit: "count" }), verdict];
-    printLine([name, one, quantity.name, format(measured[k], quantity), ...bound]);
+    const reason = verdict === "OFF" ? (quantity.knownOff?.[one] ?? "") : "";
+    printLine([name, one, quantity.name, format(measured[k], quantity), ...bound, reason]);
   });
   return quantities.filter((quantity, k) => !passes(measured[k], quantity)).length;
 }

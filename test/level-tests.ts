@@ -22,13 +22,13 @@ export function testLevels(levels: readonly Level[]): void {
         subject = undefined;
       });
       for (const level of levels) {
-        level.quantities.forEach(({ name, unit, allowed }, k) => {
+        level.quantities.forEach(({ name, unit, allowed, knownOff }, k) => {
           if (allowed === undefined) return;
-          test(
-            `${level.name}: ${name} within ${allowed} (${unit})`,
-            async () => expect((await measure(level))[k]).toBeLessThanOrEqual(allowed),
-            TIMEOUT_MS,
-          );
+          const title = `${level.name}: ${name} within ${allowed} (${unit})`;
+          const check = async () => expect((await measure(level))[k]).toBeLessThanOrEqual(allowed);
+          const reason = knownOff?.[one.name];
+          if (reason) test.todo(`${title}: ${reason}`, check, TIMEOUT_MS);
+          else test(title, check, TIMEOUT_MS);
         });
       }
     });
