@@ -16,27 +16,21 @@ type Content = Omit<NpzEntry, "name">;
 /** By name: an array, or the bytes of its .npy. */
 type Entries = Record<string, Content | Uint8Array | undefined>;
 
-function eventEntries(): Entries {
-  const npz = openNpz(EVENT);
-  const of = (name: string, dtype: "f8" | "c16"): Content => {
+function entriesOf(path: string): Entries {
+  const npz = openNpz(path);
+  const entries = npz.names.map((name): [string, Content] => {
     const array = npz.get(name);
+    const { shape, dtype } = array;
+    if (dtype === "U") return [name, { shape, dtype, data: array.toStrings() } as Content];
     const data = dtype === "c16" ? array.toComplex() : array.toFloat64();
-    return { shape: array.shape, dtype, data: data.slice() };
-  };
-  return {
-    eventname: { shape: [], dtype: "U", data: npz.get("eventname").toStrings() } as Content,
-    frequencies: of("frequencies", "f8"),
-    strain: of("strain", "c16"),
-    wht_filter: of("wht_filter", "f8"),
-    detector_names: { shape: [], dtype: "U", data: [DETECTORS] } as Content,
-    tgps: of("tgps", "f8"),
-    tcoarse: of("tcoarse", "f8"),
-  };
+    return [name, { shape, dtype, data: data.slice() } as Content];
+  });
+  return Object.fromEntries(entries);
 }
 
-/** Writes the event of the fixtures, changed; an entry that is set to undefined is left out. */
-export function writeEvent(path: string, change: (entries: Entries) => void = () => {}): string {
-  const entries = eventEntries();
+/** Writes an archive like that at `from`, changed; an entry that is set to undefined is left out. */
+export function writeChanged(path: string, from: string, change: (entries: Entries) => void): string {
+  const entries = entriesOf(from);
   change(entries);
   const files: Record<string, Uint8Array> = {};
   for (const [name, content] of Object.entries(entries)) {
@@ -46,6 +40,11 @@ export function writeEvent(path: string, change: (entries: Entries) => void = ()
   }
   writeFileSync(path, zipSync(files, { level: 0 }));
   return path;
+}
+
+/** The event of the fixtures, changed. */
+export function writeEvent(path: string, change: (entries: Entries) => void = () => {}): string {
+  return writeChanged(path, EVENT, change);
 }
 
 /** The event as only some of its detectors saw it, e.g. 'H' or 'LV'. */

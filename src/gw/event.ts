@@ -125,6 +125,11 @@ function readStrain(npz: Npz, detectors: string[], n_f: number): { re: Float64Ar
     re[k] = interleaved[2 * k];
     im[k] = interleaved[2 * k + 1];
   }
+  for (const [d, detector] of detectors.entries()) {
+    const row = interleaved.subarray(2 * d * n_f, 2 * (d + 1) * n_f);
+    if (row.every((value) => value === 0))
+      throw bad(npz, "strain", `detector ${detector}: found only zeros, expected data`);
+  }
   return { re, im };
 }
 

@@ -69,13 +69,27 @@ function candidatesOf(bank: Bank, n_int: number, n_d: number, k: number, options
   const [lnlike_i, lnlike_di] = ["incoherent_lnlikes", "lnlikes_di"].map((name) =>
     file.get(name).toFloat64(),
   );
-  if (lnlike_i.length === i.length && lnlike_di.length === n_d * i.length)
+  if (lnlike_i.length === i.length && lnlike_di.length === n_d * i.length) {
+    checkKnown(chosen, "incoherent_lnlikes", lnlike_i);
+    checkKnown(chosen, "lnlikes_di", lnlike_di);
     return { i, known: { lnlike_i, lnlike_di } };
+  }
   throw new DotpeError(
     "badData",
     `${chosen}: incoherent_lnlikes, lnlikes_di: found ${lnlike_i.length} and ${lnlike_di.length} numbers, expected ` +
       `${i.length} and ${n_d} x ${i.length}, as inds says`,
     "Give the intrinsic_samples.npz of a run on the same event and bank.",
+  );
+}
+
+/** A likelihood that is not a number would drop its sample without a word. */
+function checkKnown(path: string, field: string, values: Float64Array): void {
+  const bad = values.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new DotpeError(
+    "notFinite",
+    `${path}: ${field}: found ${values[bad]} at position ${bad}, expected finite numbers`,
+    "Run the incoherent stage again, without --load-inds.",
   );
 }
 
