@@ -2,10 +2,11 @@
 import { expect, test } from "bun:test";
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { EXIT_CODES } from "../src/errors.ts";
 import { encodeFeather, type FeatherColumn, readFeather } from "../src/io/feather.ts";
 import { encodeNpz, type NpzEntry } from "../src/io/npz.ts";
 import { describeCases, GIVEN, SMALL_RUN } from "./error-cases.ts";
-import { runBinary } from "./helpers.ts";
+import { BINARY, runBinary } from "./helpers.ts";
 import { temporaryFolder } from "./io-helpers.ts";
 import {
   BANK,
@@ -310,8 +311,18 @@ test("a directory that a run has finished is not written again", async () => {
   expect((await runBinary(args)).code).toBe(0);
   const summary = readFileSync(join(folder, "once/summary_results.json"));
   const { code, stderr } = await runBinary(args);
-  expect([code, stderr]).toEqual([73, expect.stringContaining("found files in it")]);
+  expect([code, stderr]).toEqual([EXIT_CODES.cannotCreate, expect.stringContaining("found files in it")]);
   expect(readFileSync(join(folder, "once/summary_results.json")).equals(summary)).toBe(true);
+});
+
+test("a disk that is full: whatever was written is taken away again", async () => {
+  // A limit on the length of files stands for it: reference.npz is longer.
+  const limited = ["sh", "-c", 'ulimit -f 200; exec "$0" "$@"', BINARY];
+  const place = ["--rundir", join(folder, "full"), "--quiet"];
+  const { exitCode, stderr } = Bun.spawnSync([...limited, "run", EVENT, BANK, ...GIVEN, ...place]);
+  expect(String(stderr)).toMatch(/^error: .*full\/reference\.npz: cannot write: .*\n {2}hint: .*free space/);
+  expect(exitCode).toBe(EXIT_CODES.cannotCreate);
+  expect(readdirSync(folder)).not.toContain("full");
 });
 
 test("--json puts the error on standard output as well", async () => {
