@@ -197,7 +197,13 @@ function driftsOf(event: Event, templates: readonly DetectorTemplate[]): Float64
     const row = (x_df: Float64Array) => x_df.subarray(d * event.n_f, (d + 1) * event.n_f);
     const [strainRe, strainIm] = [row(event.strainRe_df), row(event.strainIm_df)];
     const data = { strainRe, strainIm, whiten: row(event.whiten_df), frequencies: event.f };
-    return asdDrift({ templateRe: re_f, templateIm: im_f, ...data }, plan);
+    try {
+      return asdDrift({ templateRe: re_f, templateIm: im_f, ...data }, plan);
+    } catch (error) {
+      if (!(error instanceof DotpeError)) throw error;
+      const where = `${event.path}: detector ${event.detectors[d]}`;
+      throw new DotpeError(error.exit, `${where}: ${error.message}`, error.hint);
+    }
   });
 }
 
