@@ -1,4 +1,4 @@
-/** The kernels: what each computes is defined by `ref.ts`; `native.ts` computes the same in C. */
+/** The kernels: what each computes is defined by `ref-*.ts`; `native.ts` computes the same in C. */
 import { DotpeError } from "../errors.ts";
 import { nativeVariants } from "./native.ts";
 import { referenceKernels } from "./ref.ts";

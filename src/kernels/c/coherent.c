@@ -1,4 +1,4 @@
-/* Likelihoods of one intrinsic sample with a tile of extrinsic samples on the phase grid. Twin of src/kernels/ref.ts. */
+/* Likelihoods of one intrinsic sample with a tile of extrinsic samples on the phase grid. Twin of src/kernels/ref-coherent.ts. */
 #include "simd.h"
 
 #define MAX_M 8

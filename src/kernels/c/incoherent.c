@@ -1,4 +1,4 @@
-/* Largest single-detector likelihood over phase and time. Twin of src/kernels/ref.ts, where the formulas stand. */
+/* Largest single-detector likelihood over phase and time. Twin of src/kernels/ref-incoherent.ts, where the formulas stand. */
 #include "simd.h"
 
 #define MAX_M 8

@@ -1,4 +1,4 @@
-/* <h|h> of a few samples, summed over the pairs of modes that share a difference m - m'. Twin of src/kernels/ref.ts. */
+/* <h|h> of a few samples, summed over the pairs of modes that share a difference m - m'. Twin of src/kernels/ref-mode-products.ts. */
 #include "simd.h"
 
 /* Samples that share a load of the weights. */

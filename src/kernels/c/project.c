@@ -1,4 +1,4 @@
-/* Projection on a low-rank basis and expansion to the times. Twins of src/kernels/ref.ts. Each output is one chain of
+/* Projection on a low-rank basis and expansion to the times. Twins of src/kernels/ref-project.ts. Each output is one chain of
  * multiply-adds in the order of its index, so tiles and vector widths give the same bits. */
 #include "simd.h"
 

@@ -1,4 +1,4 @@
-/* Waveforms of bank samples, their time alignment, and their products with the weights. Twins of src/kernels/ref.ts. */
+/* Waveforms of bank samples, their time alignment, and their products with the weights. Twins of src/kernels/ref-waveform.ts. */
 #include "simd.h"
 
 /* sin and cos for |x| < 1e6: reduction by pi/2 in two parts (33 + 53 bits), then the minimax polynomials of fdlibm. */
