@@ -52,8 +52,8 @@ export interface Bank {
   blocks: BankBlock[];
 }
 
-const N_POLARIZATIONS = 2;
-const REMAKE = "Copy or make the bank again.";
+export const N_POLARIZATIONS = 2;
+export const REMAKE = "Copy or make the bank again.";
 
 /**
  * Opens a bank: reads its configuration, its samples, and the headers of its waveform files.

@@ -20,23 +20,28 @@ export interface OpenFile {
  * @throws DotpeError noInput if it does not exist, cannot be read, or is not a regular file.
  */
 export function withInput<T>(path: string, use: (file: OpenFile) => T): T {
-  const fd = openInput(path);
+  const file = openInput(path);
   try {
-    const stat = fstatSync(fd);
-    if (!stat.isFile()) {
-      throw new DotpeError(
-        "noInput",
-        `${path}: found ${stat.isDirectory() ? "a folder" : "a special file"}, expected a regular file`,
-        "Give the path of a file.",
-      );
-    }
-    return use({ path, fd, size: stat.size });
+    return use(file);
   } finally {
-    closeSync(fd);
+    closeSync(file.fd);
   }
 }
 
-function openInput(path: string): number {
+/** Opens a regular file for reading; the caller closes it. @throws as `withInput`. */
+export function openInput(path: string): OpenFile {
+  const fd = openDescriptor(path);
+  const stat = fstatSync(fd);
+  if (stat.isFile()) return { path, fd, size: stat.size };
+  closeSync(fd);
+  throw new DotpeError(
+    "noInput",
+    `${path}: found ${stat.isDirectory() ? "a folder" : "a special file"}, expected a regular file`,
+    "Give the path of a file.",
+  );
+}
+
+function openDescriptor(path: string): number {
   try {
     return openSync(path, "r");
   } catch (error) {
@@ -56,12 +61,20 @@ function openInput(path: string): number {
 export function readAt(file: OpenFile, offset: number, length: number): Uint8Array<ArrayBuffer> {
   if (offset < 0 || length < 0 || offset + length > file.size) throw truncated(file, offset + length);
   const bytes = allocate(file.path, length);
-  for (let done = 0; done < length; ) {
-    const n = readOnce(file, bytes, done, Math.min(length - done, MAX_READ_BYTES), offset + done);
-    if (n === 0) throw truncated({ ...file, size: offset + done }, offset + length);
+  readInto(file, bytes, offset);
+  return bytes;
+}
+
+/**
+ * Fills `bytes` from `offset` on.
+ * @throws DotpeError badData if the file ends before, naming the bytes found and expected; noInput if it cannot be read.
+ */
+export function readInto(file: OpenFile, bytes: Uint8Array, offset: number): void {
+  for (let done = 0; done < bytes.length; ) {
+    const n = readOnce(file, bytes, done, Math.min(bytes.length - done, MAX_READ_BYTES), offset + done);
+    if (n === 0) throw truncated({ ...file, size: offset + done }, offset + bytes.length);
     done += n;
   }
-  return bytes;
 }
 
 function readOnce(file: OpenFile, into: Uint8Array, at: number, length: number, position: number): number {

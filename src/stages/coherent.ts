@@ -271,5 +271,6 @@ export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<C
       tasks.push({ task, end: rows.n });
     },
     result: () => ({ tasks, rows: rows.data(), probes: probes.data() }),
+    close: () => reader.close(),
   };
 }

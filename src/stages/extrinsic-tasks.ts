@@ -113,6 +113,10 @@ class ProductMaker {
     this.g_dmpcb = new Float64Array(n_d * 4 * n_m * n_bp);
   }
 
+  close(): void {
+    this.reader.close();
+  }
+
   make(j: number): InnerProducts {
     const { samples, items, mArr, tStart, tStep } = this.plan;
     const { n_d, n_m, n_bp, w_smpcb, products } = samples;
@@ -171,7 +175,12 @@ function marginalizer(plan: Omit<CandidatePlan, "products" | "firstRank">): Marg
 
 /** The tempering of the proposals that works best for item 0 of the plan. */
 export function bestTempering(plan: CandidatePlan, kernels: Kernels): Float64Array {
-  return optimizeBeta(new ProductMaker(plan.products, kernels).make(0), marginalizer(plan));
+  const maker = new ProductMaker(plan.products, kernels);
+  try {
+    return optimizeBeta(maker.make(0), marginalizer(plan));
+  } finally {
+    maker.close();
+  }
 }
 
 export function openCandidates(plan: CandidatePlan, kernels: Kernels): TaskRunner<CandidateResult> {
@@ -184,6 +193,7 @@ export function openCandidates(plan: CandidatePlan, kernels: Kernels): TaskRunne
       infos.push({ rank, info: marginalize(maker.make(task), using, rank) });
     },
     result: () => ({ infos }),
+    close: () => maker.close(),
   };
 }
 
@@ -195,5 +205,6 @@ export function openCross(plan: CrossPlan, kernels: Kernels): TaskRunner<CrossRe
       lnL.push({ k: task, lnL_q: crossLnL(maker.make(task), plan.own[task], plan.points) });
     },
     result: () => ({ lnL }),
+    close: () => maker.close(),
   };
 }

@@ -163,6 +163,7 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
   const n_t = 2 * grid.n_h;
 
   const few = (j0: number, n_s: number) => {
+    reader.load(items, j0, j0 + n_s);
     for (let s = 0; s < n_s; s++) reader.read(items.bank_j[j0 + s], items.i_j[j0 + s], h_s[s]);
     const { w, terms, groupSize_g, n_g } = products;
     kernels.modeProducts(hh_sdgc, h_smpcb, w, terms, groupSize_g, n_g, n_s, n_d, n_mp, n_bp);
@@ -193,6 +194,7 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
       for (let j = task * taskSize; j < end; j += SHARE) few(j, Math.min(SHARE, end - j));
     },
     result: () => null,
+    close: () => reader.close(),
   };
 }
 

@@ -7,6 +7,9 @@
  *   - an output element is written by the one task it belongs to, so no two threads write the same place;
  *   - `counter` and shared maxima are written with Atomics only.
  * The main thread reads outputs after every worker has answered `done`.
+ *
+ * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `board[URGENT]` counts
+ * those that were sent, so that a worker in the middle of a job knows when to look at its messages.
  */
 import type { CoherentResult } from "../stages/coherent.ts";
 import type { CoherentPlan } from "../stages/coherent-plan.ts";
@@ -26,6 +29,8 @@ export interface Jobs {
 export type JobKind = keyof Jobs;
 
 export interface Job<K extends JobKind = JobKind> {
+  readonly id: number;
+  readonly urgent: boolean;
   readonly kind: K;
   readonly plan: Jobs[K]["plan"];
   readonly nTasks: number;
@@ -36,15 +41,22 @@ export interface Job<K extends JobKind = JobKind> {
 export const NEXT = 0;
 export const DONE = 1;
 export const STOP = 2;
+/** Of the board. */
+export const URGENT = 0;
+
+/** When a thread was busy with the tasks of one job: (task, start, end) of each, ms since 1970. */
+export type Spans = Float64Array;
 
 /** One thread's state of a job. */
 export interface TaskRunner<R> {
   run(task: number): void;
   result(): R;
+  /** Gives back what the job holds open, also after a failure. */
+  close?(): void;
 }
 
 export type ToWorker =
-  | { readonly type: "open"; readonly kernels: string }
+  | { readonly type: "open"; readonly kernels: string; readonly board: Int32Array }
   | { readonly type: "job"; readonly job: Job }
   | { readonly type: "close" };
 
@@ -56,7 +68,14 @@ export interface SentError {
   readonly stack?: string;
 }
 
+export interface Done {
+  readonly type: "done";
+  readonly id: number;
+  readonly result: Jobs[JobKind]["result"];
+  readonly spans: Spans;
+}
+
 export type FromWorker =
   | { readonly type: "ready" }
-  | { readonly type: "done"; readonly result: Jobs[JobKind]["result"] }
-  | { readonly type: "failed"; readonly error: SentError };
+  | Done
+  | { readonly type: "failed"; readonly id: number; readonly error: SentError };

@@ -4,7 +4,16 @@ import { openCoherent } from "../stages/coherent.ts";
 import { openDistance } from "../stages/distance-rows.ts";
 import { openCandidates, openCross } from "../stages/extrinsic-tasks.ts";
 import { openIncoherent } from "../stages/incoherent.ts";
-import { DONE, type Job, type JobKind, type Jobs, NEXT, STOP, type TaskRunner } from "./protocol.ts";
+import {
+  DONE,
+  type Job,
+  type JobKind,
+  type Jobs,
+  NEXT,
+  type Spans,
+  STOP,
+  type TaskRunner,
+} from "./protocol.ts";
 
 type Openers = { [K in JobKind]: (plan: Jobs[K]["plan"], kernels: Kernels) => TaskRunner<Jobs[K]["result"]> };
 
@@ -16,18 +25,39 @@ const OPEN: Openers = {
   cross: openCross,
 };
 
-/** Opens a job and gives a function that does one task; it returns false when none is left. */
-export function openJob<K extends JobKind>(job: Job<K>, kernels: Kernels) {
+/** One thread's part of a job. */
+export interface OpenedJob<R> {
+  /** Does one task; false when none is left. */
+  step(): boolean;
+  result(): R;
+  spans(): Spans;
+  close(): void;
+}
+
+export function openJob<K extends JobKind>(job: Job<K>, kernels: Kernels): OpenedJob<Jobs[K]["result"]> {
   const open = OPEN[job.kind] as (plan: Jobs[K]["plan"], kernels: Kernels) => TaskRunner<Jobs[K]["result"]>;
   const runner = open(job.plan, kernels);
   const { counter, nTasks } = job;
+  const spans: number[] = [];
   const step = (): boolean => {
     if (Atomics.load(counter, STOP)) return false;
     const task = Atomics.add(counter, NEXT, 1);
     if (task >= nTasks) return false;
+    const start = clock();
     runner.run(task);
+    spans.push(task, start, clock());
     Atomics.add(counter, DONE, 1);
     return true;
   };
-  return { step, result: () => runner.result() };
+  return {
+    step,
+    result: () => runner.result(),
+    spans: () => Float64Array.from(spans),
+    close: () => runner.close?.(),
+  };
+}
+
+/** ms since 1970, the same in every thread, finer than Date.now(). */
+export function clock(): number {
+  return performance.timeOrigin + performance.now();
 }

@@ -1,36 +1,70 @@
 /** Entry point of a worker thread: takes messages, answers them. What is computed stands in src/stages. */
+import { setImmediate } from "node:timers/promises";
 import { DotpeError } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
-import { type FromWorker, STOP, type ToWorker } from "./protocol.ts";
-import { openJob } from "./runner.ts";
+import { type FromWorker, type Job, type SentError, STOP, type ToWorker, URGENT } from "./protocol.ts";
+import { type OpenedJob, openJob } from "./runner.ts";
 
 declare const self: Worker;
 
 let kernels: Kernels;
+let board: Int32Array;
+let busy = false;
+const waiting: Job[] = [];
+const urgent: Job[] = [];
 
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
+  if (data.type === "close") process.exit(0);
+  if (data.type === "open") {
+    kernels = loadKernels(data.kernels);
+    board = data.board;
+    answer({ type: "ready" });
+    return;
+  }
+  (data.job.urgent ? urgent : waiting).push(data.job);
+  if (!busy) void work();
+};
+
+async function work(): Promise<void> {
+  busy = true;
+  for (;;) {
+    const job = urgent.shift() ?? waiting.shift();
+    if (job === undefined) break;
+    await runJob(job);
+  }
+  busy = false;
+}
+
+async function runJob(job: Job): Promise<void> {
   try {
-    if (data.type === "open") {
-      kernels = loadKernels(data.kernels);
-      answer({ type: "ready" });
-    } else if (data.type === "job") {
-      try {
-        const opened = openJob(data.job, kernels);
-        while (opened.step());
-        answer({ type: "done", result: opened.result() });
-      } catch (error) {
-        Atomics.store(data.job.counter, STOP, 1);
-        throw error;
-      }
-    } else {
-      process.exit(0);
+    const opened = openJob(job, kernels);
+    try {
+      await runTasks(job, opened);
+      answer({ type: "done", id: job.id, result: opened.result(), spans: opened.spans() });
+    } finally {
+      opened.close();
     }
   } catch (error) {
-    const { message, stack } = error as Error;
-    const known = error instanceof DotpeError ? { exit: error.exit, hint: error.hint } : {};
-    answer({ type: "failed", error: { message, stack, ...known } });
+    Atomics.store(job.counter, STOP, 1);
+    answer({ type: "failed", id: job.id, error: sent(error as Error) });
   }
-};
+}
+
+async function runTasks(job: Job, opened: OpenedJob<unknown>): Promise<void> {
+  let seen = Atomics.load(board, URGENT);
+  while (opened.step()) {
+    if (job.urgent || Atomics.load(board, URGENT) === seen) continue;
+    seen = Atomics.load(board, URGENT);
+    // Lets the message of the urgent job in.
+    await setImmediate();
+    for (let next = urgent.shift(); next; next = urgent.shift()) await runJob(next);
+  }
+}
+
+function sent(error: Error): SentError {
+  const { message, stack } = error;
+  return { message, stack, ...(error instanceof DotpeError ? { exit: error.exit, hint: error.hint } : {}) };
+}
 
 function answer(message: FromWorker): void {
   self.postMessage(message);
