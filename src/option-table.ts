@@ -196,6 +196,12 @@ export const TABLE = {
     v.optional(value.path("a path")),
   ),
   dryRun: toggle(OUTPUT, "check the inputs, print the plan and a memory forecast, compute nothing"),
+  trace: row(
+    OUTPUT,
+    "FILE",
+    "write what every thread did when, for ui.perfetto.dev (.json)",
+    v.optional(value.pathEnding(".json")),
+  ),
   json: toggle(OUTPUT, "print the summary (or the error) as JSON on standard output"),
   quiet: toggle(OUTPUT, "print warnings and errors only"),
 } as const;

@@ -3,10 +3,12 @@ import { buildDistanceTable } from "./gw/distance.ts";
 import type { Reference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
+import { writeFileAtomic } from "./io/atomic-write.ts";
 import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
-import { writeResults } from "./rundir/results.ts";
+import { type StageWork, timingsOf, traceJson } from "./report/timings.ts";
+import { writeResults, writeTimings } from "./rundir/results.ts";
 import { createRundir, discardRundir } from "./rundir/rundir.ts";
 import { readTruth } from "./rundir/truth.ts";
 import { shareTable } from "./stages/distance-rows.ts";
@@ -39,6 +41,7 @@ interface Context {
  */
 export async function runInference(options: Options, report: Reporter): Promise<RunSummary> {
   const clock = new Stopwatch();
+  clock.lap("start");
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
@@ -46,14 +49,10 @@ export async function runInference(options: Options, report: Reporter): Promise<
   const pool = new Pool(work.n_procs, options.kernel);
   const madeFolders: string[] = [];
   const rundir = createRundir({ ...options, eventName: inputs.event.name }, madeFolders);
+  const context = { options, inputs, work, pool, report, clock };
   try {
     pool.start();
-    return await runStages(
-      { options, inputs, work, pool, report, clock },
-      rundir,
-      imported || undefined,
-      truth,
-    );
+    return await runStages(context, rundir, imported || undefined, truth);
   } catch (error) {
     discardRundir(rundir, madeFolders);
     throw error;
@@ -102,10 +101,11 @@ async function runStages(
       ...{ ...drawn, n_d: event.n_d, response_dpe: set.response_dpe },
       timeshifts: options.saveTimeshifts ? { fbin: bins.fbin, t_de: set.arrival_de } : undefined,
     },
-    ...{ results, posterior, reference: encodeReference(reference, event), timings: timings(context) },
+    ...{ results, posterior, reference: encodeReference(reference, event) },
   });
   clock.lap("posterior");
   const counts = { rundir, n_i: nCandidates(inputs), nAccepted: accepted.i_j.length, n_e: extrinsic.n_e };
+  writeMeasurements(context, counts);
   return summaryOf(context, posterior, counts, warnings);
 }
 
@@ -136,19 +136,38 @@ async function coherent(
   return results;
 }
 
-function timings({ clock, pool }: Context) {
-  return {
-    stages: clock.stages(),
-    peak_memory_mb: clock.peakMB(),
-    n_procs: pool.n_procs,
-    kernel: pool.kernels.name,
+type Counts = Pick<RunSummary, "rundir" | "n_i" | "nAccepted" | "n_e">;
+
+/** timings.json, and the trace if one was asked for: a run is not lost because its trace cannot be written. */
+function writeMeasurements({ options, inputs, clock, pool, report }: Context, counts: Counts): void {
+  const { bins, event } = inputs;
+  const bytesOfSample = 2 * 8 * 2 * bins.mArr.length * bins.fbin.length;
+  const n_incoherent = options.loadInds ? 0 : counts.n_i;
+  const work: Record<string, StageWork> = {
+    incoherent: {
+      bytesRead: n_incoherent * bytesOfSample,
+      likelihoods: n_incoherent * event.n_d * options.nT * (options.nPhiIncoherent ?? options.nPhi),
+    },
+    coherent: {
+      bytesRead: counts.nAccepted * bytesOfSample,
+      likelihoods: counts.nAccepted * counts.n_e * options.nPhi,
+    },
   };
+  const { history, n_procs, kernels } = pool;
+  const measured = { laps: clock.laps(), history, work, n_procs, kernel: kernels.name };
+  writeTimings(counts.rundir, timingsOf(measured));
+  if (options.trace === undefined) return;
+  try {
+    writeFileAtomic(options.trace, traceJson(measured));
+  } catch (error) {
+    report.warn((error as Error).message);
+  }
 }
 
 function summaryOf(
   { inputs, clock, pool }: Context,
   { summary, parameters, warnings: doubts }: Posterior,
-  counts: Pick<RunSummary, "rundir" | "n_i" | "nAccepted" | "n_e">,
+  counts: Counts,
   warnings: readonly string[],
 ): RunSummary {
   return {
@@ -160,7 +179,7 @@ function summaryOf(
     nEffectiveE: summary.n_effective_e_merged,
     n_rows: summary.n_rows,
     bestfitLnlikeMax: summary.bestfit_lnlike_max,
-    stages: clock.stages(),
+    stages: clock.laps(),
     peakMemoryMB: clock.peakMB(),
     warnings: [...warnings, ...doubts],
     ...{ kernel: pool.kernels.name, nProcs: pool.n_procs },

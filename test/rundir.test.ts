@@ -128,7 +128,6 @@ describe("writeResults", () => {
     results: [result],
     posterior,
     reference: new TextEncoder().encode("PK"),
-    timings: { total: 1 },
   };
   const write = (name: string) => {
     const rundir = createRundir({ rundir: join(folder, name), eventName: "X" });
@@ -152,7 +151,6 @@ describe("writeResults", () => {
       "run_kwargs.json",
       "samples.feather",
       "summary_results.json",
-      "timings.json",
       "used_bank_idx.npy",
       "used_sample_idx.npy",
     ]);

@@ -42,7 +42,6 @@ export interface RunFiles {
   readonly posterior: Pick<Posterior, "summary" | "banks" | "rows" | "samples">;
   /** The bytes of reference.npz. */
   readonly reference: Uint8Array;
-  readonly timings: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -56,7 +55,6 @@ export function writeResults(rundir: string, files: RunFiles): void {
   writeReference(rundir, files.reference);
   for (const { id, dt } of files.results) writeAlignment(rundir, id, dt);
   writePosterior(rundir, files.posterior);
-  writeTimings(rundir, files.timings);
   writeSummary(rundir, files.posterior.summary);
 }
 
