@@ -1,7 +1,7 @@
 /** Stage 5: the likelihood of every accepted intrinsic sample with every extrinsic sample on the phase grid. */
 import { hash32 } from "../gw/random.ts";
 import type { Kernels, TileRows } from "../kernels/table.ts";
-import { SharedMaximum } from "../workers/arena.ts";
+import { SharedMaximum, scratchF64 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { SampleReader } from "./bank-samples.ts";
 import type { CoherentPlan } from "./coherent-plan.ts";
@@ -91,10 +91,10 @@ class Tile {
     private readonly plan: CoherentPlan,
     private readonly n: number,
   ) {
-    this.x_s = plan.sets.map(({ rc, rs }) => new Float64Array(2 * (rc + rs) * n));
-    this.cos_s = plan.sets.map(() => new Float64Array(n));
-    this.sin_s = plan.sets.map(() => new Float64Array(n));
-    this.ff_dxe = new Float64Array(plan.samples.n_d * 3 * n);
+    this.x_s = plan.sets.map(({ rc, rs }) => scratchF64(2 * (rc + rs) * n));
+    this.cos_s = plan.sets.map(() => scratchF64(n));
+    this.sin_s = plan.sets.map(() => scratchF64(n));
+    this.ff_dxe = scratchF64(plan.samples.n_d * 3 * n);
   }
 
   fill(e0: number, e1: number): void {
@@ -161,17 +161,17 @@ export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<C
   const n_c = 1 + 2 * phases.n_k;
   const maximum = new SharedMaximum(plan.best);
   const reader = new SampleReader(samples, kernels);
-  const h_mpcb = new Float64Array(n_mp * 2 * n_bp);
-  const g_smpcb = new Float64Array(n_s * n_mp * 2 * n_bp);
-  const hh_dgc = new Float64Array(n_d * n_g * 2);
+  const h_mpcb = scratchF64(n_mp * 2 * n_bp);
+  const g_smpcb = scratchF64(n_s * n_mp * 2 * n_bp);
+  const hh_dgc = scratchF64(n_d * n_g * 2);
   const ldy = Math.max(...sets.map((set) => set.rp));
-  const y = new Float64Array(n_mp * 2 * ldy);
+  const y = scratchF64(n_mp * 2 * ldy);
   /** For each sample of the batch: its projections by set, and its coefficients. */
-  const y_batch = sets.map(() => new Float64Array(iTile * n_mp * 2 * ldy));
-  const c_batch = Array.from({ length: iTile }, () => new Float64Array(n_c * n_d * 3));
+  const y_batch = sets.map(() => scratchF64(iTile * n_mp * 2 * ldy));
+  const c_batch = Array.from({ length: iTile }, () => scratchF64(n_c * n_d * 3));
   const tile = new Tile(plan, eTile);
-  const dh_mce = new Float64Array(n_mp * eTile);
-  const hh_ce = new Float64Array(n_c * eTile);
+  const dh_mce = scratchF64(n_mp * eTile);
+  const hh_ce = scratchF64(n_c * eTile);
   const room = eTile * phases.n_o;
   const found: TileRows = {
     e: new Int32Array(room),

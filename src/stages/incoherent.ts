@@ -3,7 +3,7 @@ import { DotpeError } from "../errors.ts";
 import { timeGridBands } from "../gw/low-rank.ts";
 import type { Reference } from "../gw/reference.ts";
 import type { Kernels, PhaseTables } from "../kernels/table.ts";
-import { sharedF64, shareI32 } from "../workers/arena.ts";
+import { scratchF64, sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
 import { phaseTables, roundUp8 } from "./phases.ts";
@@ -127,8 +127,8 @@ export class GridTransform {
     private readonly kernels: Kernels,
   ) {
     this.ldy = Math.max(...grid.bands.map((band) => band.rp));
-    this.y = new Float64Array(2 * n_rows * this.ldy);
-    this.z_rct = new Float64Array(n_rows * 4 * grid.n_h);
+    this.y = scratchF64(2 * n_rows * this.ldy);
+    this.z_rct = scratchF64(n_rows * 4 * grid.n_h);
   }
 
   run(g_rcb: Float64Array): void {
@@ -154,12 +154,12 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
   const n_j = items.i_j.length;
   const reader = new SampleReader(samples, kernels);
   const transform = new GridTransform(grid, n_d * n_mp, n_bp, kernels);
-  const h_smpcb = new Float64Array(SHARE * n_mp * 2 * n_bp);
+  const h_smpcb = scratchF64(SHARE * n_mp * 2 * n_bp);
   const h_s = Array.from({ length: SHARE }, (_, s) =>
     h_smpcb.subarray(s * n_mp * 2 * n_bp, (s + 1) * n_mp * 2 * n_bp),
   );
-  const g_dmpcb = new Float64Array(n_d * n_mp * 2 * n_bp);
-  const hh_sdgc = new Float64Array(SHARE * n_d * products.n_g * 2);
+  const g_dmpcb = scratchF64(n_d * n_mp * 2 * n_bp);
+  const hh_sdgc = scratchF64(SHARE * n_d * products.n_g * 2);
   const n_t = 2 * grid.n_h;
 
   const few = (j0: number, n_s: number) => {

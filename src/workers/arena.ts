@@ -1,7 +1,27 @@
-/** Memory that every thread sees. Only what the thread contract in `protocol.ts` allows is written after it is shared. */
+/**
+ * Arrays for the kernels, aligned to cache lines. Of shared ones, only what the thread contract in `protocol.ts` allows is
+ * written after they are shared.
+ */
+import { ptr } from "bun:ffi";
 
+/** Bytes of a cache line, and of the widest vector. */
+const LINE = 64;
+
+/** n numbers that start a cache line: a vector that straddles two costs twice. */
+function aligned(n: number, allocate: (bytes: number) => ArrayBuffer | SharedArrayBuffer): Float64Array {
+  const buffer = allocate(8 * n + LINE - 8);
+  const past = ptr(new Uint8Array(buffer)) % LINE;
+  return new Float64Array(buffer, past === 0 ? 0 : LINE - past, n);
+}
+
+/** Memory of one thread. */
+export function scratchF64(n: number): Float64Array {
+  return aligned(n, (bytes) => new ArrayBuffer(bytes));
+}
+
+/** Memory that every thread sees. */
 export function sharedF64(n: number): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(8 * n));
+  return aligned(n, (bytes) => new SharedArrayBuffer(bytes));
 }
 
 export function sharedI32(n: number): Int32Array {
