@@ -17,7 +17,7 @@ import { type ExtrinsicSamples, N_COMBINE } from "./stages/extrinsic.ts";
 import { drawExtrinsic, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
 import { type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
-import { type BankLikelihoods, bestFirst, byBank, itemsOf, selectWithin } from "./stages/select.ts";
+import { type BankLikelihoods, bestFirst, itemsOf, selectWithin } from "./stages/select.ts";
 import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
 import { type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -74,9 +74,8 @@ async function runStages(
   if (inputs.band.note) report.note(inputs.band.note);
   const reference = await findReference(context);
   clock.lap("setup");
-  const likelihoods = await incoherent(context, reference);
+  const kept = (await incoherent(context, reference)).map(ascending);
   clock.lap("incoherent");
-  const kept = selectWithin(likelihoods, options.maxIncoherentLnlikeDrop).map(ascending);
   const accepted = itemsOf(kept);
   const order = bestFirst(kept);
   const table = shareTable(buildDistanceTable());
@@ -221,31 +220,39 @@ function incoherentPlan(
   });
 }
 
-/** Stage 2, or what an earlier run has kept of it. */
+/** Stage 2, or what an earlier run has kept of it; and stage 3. */
 async function incoherent(context: Context, reference: Reference): Promise<BankLikelihoods[]> {
   const { options, inputs, pool, report } = context;
-  const { candidates, event } = inputs;
-  if (options.loadInds) {
-    return candidates.map(({ i, known }) => ({
-      i,
-      lnlike_i: known?.lnlike_i ?? new Float64Array(i.length),
-      lnlike_di: known?.lnlike_di ?? new Float64Array(event.n_d * i.length),
-    }));
-  }
-  const items = itemsOf(candidates);
+  const items = itemsOf(inputs.candidates);
   const n = items.i_j.length;
+  const select = (lnlike_dj: Float64Array) =>
+    selectWithin(items, lnlike_dj, inputs.banks.length, options.maxIncoherentLnlikeDrop);
+  if (options.loadInds) return select(knownLikelihoods(inputs));
   const progress = report.stage("incoherent", n, "samples");
   const plan = incoherentPlan(context, reference, items, options.nT, options.compat === "none");
   const nTasks = Math.ceil(n / plan.taskSize);
   await pool.run("incoherent", plan, nTasks, (done) => progress.update(Math.min(n, done * plan.taskSize)));
-  const likelihoods = byBank(
-    plan.lnlike_dj,
-    event.n_d,
-    candidates.map(({ i }) => i),
-  );
-  const { length } = itemsOf(selectWithin(likelihoods, options.maxIncoherentLnlikeDrop)).i_j;
-  progress.end(`${length.toLocaleString("en")} of ${n.toLocaleString("en")} accepted`);
-  return likelihoods;
+  const kept = select(plan.lnlike_dj);
+  const n_kept = kept.reduce((sum, { i }) => sum + i.length, 0);
+  progress.end(`${n_kept.toLocaleString("en")} of ${n.toLocaleString("en")} accepted`);
+  return kept;
+}
+
+/** (d, j), zero where the file has indices alone: then every sample goes on. */
+function knownLikelihoods({ candidates, event }: Inputs): Float64Array {
+  const rows = Array.from({ length: event.n_d }, (_, d) =>
+    candidates.map(({ i, lnlike_di }) => {
+      const n = i.length;
+      return lnlike_di?.subarray(d * n, (d + 1) * n) ?? new Float64Array(n);
+    }),
+  ).flat();
+  const all = new Float64Array(rows.reduce((sum, row) => sum + row.length, 0));
+  let at = 0;
+  for (const row of rows) {
+    all.set(row, at);
+    at += row.length;
+  }
+  return all;
 }
 
 async function draw({ pool, report }: Context, inputs: Parameters<typeof drawExtrinsic>[1]) {
@@ -274,11 +281,14 @@ function incoherentFiles(id: string, { i, lnlike_i, lnlike_di }: BankLikelihoods
 
 /** Banks whose chirp masses overlap would count the same waveforms twice in the evidence. */
 function overlapWarnings({ banks }: Inputs, report: Reporter): string[] {
+  if (banks.length === 1) return [];
   const ranges = banks.map(({ id, samples: { m1, m2 } }) => {
     let [low, high] = [Infinity, -Infinity];
     m1.forEach((a, i) => {
-      const mchirp = (a * m2[i]) ** 0.6 / (a + m2[i]) ** 0.2;
-      [low, high] = [Math.min(low, mchirp), Math.max(high, mchirp)];
+      // The fifth power of the chirp mass: in the same order, without roots.
+      const power = (a * m2[i]) ** 3 / (a + m2[i]);
+      low = Math.min(low, power);
+      high = Math.max(high, power);
     });
     return { id, low, high };
   });

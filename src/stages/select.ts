@@ -2,65 +2,55 @@
 import { DotpeError } from "../errors.ts";
 import type { Items } from "./incoherent.ts";
 
-/** Incoherent likelihoods of one bank's candidates: summed over detectors (i), and by detector (d, i). */
+/** Accepted samples of one bank: incoherent likelihoods summed over detectors (i), and by detector (d, i). */
 export interface BankLikelihoods {
   readonly i: Int32Array;
   readonly lnlike_i: Float64Array;
   readonly lnlike_di: Float64Array;
 }
 
-/** Sums over the detectors of lnlike_dj, cut into banks of `sizes` items. */
-export function byBank(
-  lnlike_dj: Float64Array,
-  n_d: number,
-  candidates: readonly Int32Array[],
-): BankLikelihoods[] {
-  const n_j = lnlike_dj.length / n_d;
-  let first = 0;
-  return candidates.map((i) => {
-    const n = i.length;
-    const lnlike_di = new Float64Array(n_d * n);
-    const lnlike_i = new Float64Array(n);
-    for (let d = 0; d < n_d; d++) {
-      for (let k = 0; k < n; k++) {
-        const lnl = lnlike_dj[d * n_j + first + k];
-        lnlike_di[d * n + k] = lnl;
-        lnlike_i[k] += lnl;
-      }
-    }
-    first += n;
-    return { i, lnlike_i, lnlike_di };
-  });
-}
-
 /**
- * Keeps samples within maxDrop of the best of all banks.
+ * Keeps the items whose likelihood, summed over detectors, is within maxDrop of the best of all banks.
+ * @param lnlike_dj by detector and item
  * @throws DotpeError noSamples if no likelihood is known at all.
  */
-export function selectWithin(banks: readonly BankLikelihoods[], maxDrop: number): BankLikelihoods[] {
+export function selectWithin(
+  { bank_j, i_j }: Items,
+  lnlike_dj: Float64Array,
+  nBanks: number,
+  maxDrop: number,
+): BankLikelihoods[] {
+  const n = i_j.length;
+  const n_d = lnlike_dj.length / n;
+  const lnlike_j = new Float64Array(n);
   let best = -Infinity;
-  for (const { lnlike_i } of banks) for (const lnl of lnlike_i) best = Math.max(best, lnl);
-  const kept = banks.map((bank) => pick(bank, (lnl) => lnl >= best - maxDrop));
-  if (kept.some(({ i }) => i.length > 0)) return kept;
+  for (let j = 0; j < n; j++) {
+    let sum = 0;
+    for (let d = 0; d < n_d; d++) sum += lnlike_dj[d * n + j];
+    lnlike_j[j] = sum;
+    if (sum > best) best = sum;
+  }
+  const j_k: number[] = [];
+  for (let j = 0; j < n; j++) if (lnlike_j[j] >= best - maxDrop) j_k.push(j);
+  if (j_k.length > 0)
+    return Array.from({ length: nBanks }, (_, bank) => {
+      const ofBank = Int32Array.from(j_k.filter((j) => bank_j[j] === bank));
+      const lnlike_di = new Float64Array(n_d * ofBank.length);
+      for (let d = 0; d < n_d; d++)
+        ofBank.forEach((j, k) => {
+          lnlike_di[d * ofBank.length + k] = lnlike_dj[d * n + j];
+        });
+      return {
+        i: ofBank.map((j) => i_j[j]),
+        lnlike_i: Float64Array.from(ofBank, (j) => lnlike_j[j]),
+        lnlike_di,
+      };
+    });
   throw new DotpeError(
     "noSamples",
     "incoherent stage: found 0 accepted samples, expected at least one",
     "Check --preselected-indices, --inds-path and --max-incoherent-lnlike-drop.",
   );
-}
-
-function pick({ i, lnlike_i, lnlike_di }: BankLikelihoods, keep: (lnl: number) => boolean): BankLikelihoods {
-  const n = i.length;
-  const chosen = Array.from(i.keys()).filter((k) => keep(lnlike_i[k]));
-  const n_d = n === 0 ? 0 : lnlike_di.length / n;
-  return {
-    i: Int32Array.from(chosen, (k) => i[k]),
-    lnlike_i: Float64Array.from(chosen, (k) => lnlike_i[k]),
-    lnlike_di: Float64Array.from({ length: n_d * chosen.length }, (_, at) => {
-      const d = Math.floor(at / chosen.length);
-      return lnlike_di[d * n + chosen[at % chosen.length]];
-    }),
-  };
 }
 
 /** All samples as items: bank after bank, in the order given. */
@@ -79,8 +69,15 @@ export function itemsOf(banks: readonly { readonly i: Int32Array }[]): Items {
 
 /** Positions of the items of `itemsOf`, largest incoherent likelihood first; ties in the order of the items. */
 export function bestFirst(banks: readonly BankLikelihoods[]): Int32Array {
-  const lnlike_j = Float64Array.from(banks.flatMap(({ lnlike_i }) => [...lnlike_i]));
-  const order = Int32Array.from(lnlike_j.keys());
+  const n = banks.reduce((sum, { i }) => sum + i.length, 0);
+  const lnlike_j = new Float64Array(n);
+  let first = 0;
+  for (const { lnlike_i } of banks) {
+    lnlike_j.set(lnlike_i, first);
+    first += lnlike_i.length;
+  }
+  const order = new Int32Array(n);
+  for (let j = 0; j < n; j++) order[j] = j;
   return order.sort((a, b) => lnlike_j[b] - lnlike_j[a] || a - b);
 }
 

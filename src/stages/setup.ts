@@ -23,8 +23,8 @@ export interface Inputs {
 
 export interface Candidates {
   readonly i: Int32Array;
-  /** Of an earlier run (--load-inds with .npz): incoherent lnL (i) and by detector (d, i). */
-  readonly known?: { readonly lnlike_i: Float64Array; readonly lnlike_di: Float64Array };
+  /** Of an earlier run (--load-inds with .npz): incoherent lnL by detector (d, i). */
+  readonly lnlike_di?: Float64Array;
 }
 
 /** @throws DotpeError for every file that is missing or wrong, and for inputs that do not fit each other. */
@@ -56,7 +56,7 @@ function candidatesOf(bank: Bank, n_int: number, n_d: number, k: number, options
   const chosen = options.loadInds ? options.indsPath[k] : options.preselectedIndices[k];
   if (chosen === undefined) {
     const first = Math.min(options.iIntStart, n_int);
-    if (first < n_int) return { i: Int32Array.from({ length: n_int - first }, (_, n) => first + n) };
+    if (first < n_int) return { i: new Int32Array(n_int - first).map((_, n) => first + n) };
     throw new DotpeError(
       "usage",
       `--i-int-start: found ${options.iIntStart}, expected less than the ${n_int} samples used of ${bank.folder}`,
@@ -72,7 +72,7 @@ function candidatesOf(bank: Bank, n_int: number, n_d: number, k: number, options
   if (lnlike_i.length === i.length && lnlike_di.length === n_d * i.length) {
     checkKnown(chosen, "incoherent_lnlikes", lnlike_i);
     checkKnown(chosen, "lnlikes_di", lnlike_di);
-    return { i, known: { lnlike_i, lnlike_di } };
+    return { i, lnlike_di };
   }
   throw new DotpeError(
     "badData",
