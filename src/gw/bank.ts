@@ -115,7 +115,7 @@ function findBlocks(folder: string, config: BankConfig, n_i: number): BankBlock[
   return blocks;
 }
 
-function blockPaths(folder: string, k: number): [amplitudes: string, phase: string] {
+export function blockPaths(folder: string, k: number): [amplitudes: string, phase: string] {
   const waveforms = join(folder, "waveforms");
   return [join(waveforms, `amplitudes_block_${k}.npy`), join(waveforms, `phase_block_${k}.npy`)];
 }

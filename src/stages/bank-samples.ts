@@ -1,7 +1,7 @@
 /** Reads bank samples as aligned waveforms and forms their products with the weights: shared by stages 2, 4 and 5. */
 import { modePairs } from "../axes.ts";
-import type { Bank, BankBlock } from "../gw/bank.ts";
-import { BankReader } from "../gw/bank-reader.ts";
+import type { Bank } from "../gw/bank.ts";
+import { type BankFiles, BankReader, bankFiles } from "../gw/bank-reader.ts";
 import type { Alignment, DataWeights, Weights } from "../gw/reference.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { sharedF64, shareI32 } from "../workers/arena.ts";
@@ -10,7 +10,7 @@ import { positiveDifferences, roundUp8 } from "./phases.ts";
 
 /** What every thread needs of the banks and the weights. Plain data on shared arrays, read only. */
 export interface SamplePlan {
-  readonly banks: readonly { readonly id: string; readonly blocks: readonly BankBlock[] }[];
+  readonly banks: readonly BankFiles[];
   /** First bin of the bank that is used, bins used, padded to a multiple of 8. */
   readonly b0: number;
   readonly n_b: number;
@@ -77,7 +77,7 @@ export function samplePlan(bins: BankBins, set: WeightSet, grouping: "difference
   const sizes = { n_b, n_bp, n_m, n_d: set.norms.length, n_s: set.data.length };
   return {
     ...sizes,
-    banks: bins.banks.map(({ id, blocks }) => ({ id, blocks })),
+    banks: bins.banks.map(bankFiles),
     b0: bins.b0,
     m2: bins.mArr.indexOf(2),
     f_b,
@@ -198,55 +198,40 @@ function productPlan(
 
 /** One thread's reader of bank samples. */
 export class SampleReader {
-  private readonly files = new BankReader();
-  /** What is loaded: samples first <= i < end of a bank. */
-  private loaded = { bank: -1, first: 0, end: 0 };
+  private readonly banks: readonly BankReader[];
 
   constructor(
     private readonly plan: SamplePlan,
     private readonly kernels: Kernels,
-  ) {}
+  ) {
+    this.banks = plan.banks.map((bank) => new BankReader(bank));
+  }
 
   /** Loads as many of the items j0 <= j < j1 as follow each other in one block: reading them is then quick. */
   load({ bank_j, i_j }: Items, j0: number, j1: number): void {
     const [bank, first] = [bank_j[j0], i_j[j0]];
-    const block = this.blockOf(bank, first);
-    const last = block.i0 + block.n_i;
+    const files = this.banks[bank];
+    const limit = Math.min(files.blockEnd(first), first + j1 - j0);
     let end = first + 1;
-    while (
-      end - first < j1 - j0 &&
-      end < last &&
-      bank_j[j0 + end - first] === bank &&
-      i_j[j0 + end - first] === end
-    )
-      end++;
-    this.files.load(block, first, end - first);
-    this.loaded = { bank, first, end };
+    while (end < limit && bank_j[j0 + end - first] === bank && i_j[j0 + end - first] === end) end++;
+    files.load(first, end);
   }
 
   /** Writes the aligned waveform of bank sample i into h_mpcb and returns its time alignment dt (s). */
   read(bank: number, i: number, h_mpcb: Float64Array): number {
     const { b0, n_b, n_bp, n_m, m2, f_b, refPhase_b, fitWeight_b, fMiddle } = this.plan;
-    const block = this.blockOf(bank, i);
-    if (this.loaded.bank !== bank || i < this.loaded.first || i >= this.loaded.end) {
-      this.files.load(block, i, 1);
-      this.loaded = { bank, first: i, end: i + 1 };
-    }
-    const { amplitude, phase } = this.files;
-    const stride = block.n_b;
-    const start = (i - this.loaded.first) * 2 * n_m * stride + b0;
+    const files = this.banks[bank];
+    if (i < files.first || i >= files.end) files.load(i, i + 1);
+    const { amplitude, phase } = files;
+    const stride = files.bank.n_b;
+    const start = (i - files.first) * 2 * n_m * stride + b0;
     const m2start = start + 2 * m2 * stride;
     const dt = this.kernels.align(amplitude, phase, m2start, f_b, refPhase_b, fitWeight_b, fMiddle, n_b);
     this.kernels.waveform(h_mpcb, amplitude, phase, start, stride, f_b, dt, 2 * n_m, n_b, n_bp);
     return dt;
   }
 
-  private blockOf(bank: number, i: number): BankBlock {
-    const { blocks } = this.plan.banks[bank];
-    return blocks[Math.floor(i / blocks[0].n_i)];
-  }
-
   close(): void {
-    this.files.close();
+    for (const bank of this.banks) bank.close();
   }
 }

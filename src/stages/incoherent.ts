@@ -1,5 +1,6 @@
 /** Stage 2: the likelihood of every bank sample in each detector alone, maximised over phase and time. */
 import { DotpeError } from "../errors.ts";
+import { placeOf } from "../gw/bank-reader.ts";
 import { timeGridBands } from "../gw/low-rank.ts";
 import type { Reference } from "../gw/reference.ts";
 import type { Kernels, PhaseTables } from "../kernels/table.ts";
@@ -198,12 +199,11 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
   };
 }
 
-export function badWaveform(samples: SamplePlan, bank: number, i: number): DotpeError {
-  const { blocks } = samples.banks[bank];
-  const block = blocks[Math.floor(i / blocks[0].n_i)];
+export function badWaveform({ banks }: SamplePlan, bank: number, i: number): DotpeError {
+  const { paths, at } = placeOf(banks[bank], i);
   return new DotpeError(
     "notFinite",
-    `${block.amplitudesPath} or ${block.phasePath}: waveform of sample ${i - block.i0} (bank sample ${i}): ` +
+    `${paths[0]} or ${paths[1]}: waveform of sample ${at} (bank sample ${i}): ` +
       "found NaN, infinity or zero amplitude, expected finite numbers",
     "Copy or make the bank again.",
   );
