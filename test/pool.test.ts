@@ -1,0 +1,78 @@
+/** Several jobs at once on real worker threads. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { bandOfEvent, openBank } from "../src/gw/bank.ts";
+import { readEvent } from "../src/gw/event.ts";
+import { referenceFromSample } from "../src/gw/reference-waveform.ts";
+import { type IncoherentPlan, planIncoherent } from "../src/stages/incoherent.ts";
+import { Pool } from "../src/workers/pool.ts";
+import { BANK, EVENT } from "./make-inputs.ts";
+
+const event = readEvent(EVENT);
+const bank = openBank(BANK, "bank_0");
+const band = bandOfEvent(event, bank.config.fbin);
+const bins = { banks: [bank], mArr: bank.config.m_arr, b0: band.b0, fbin: band.fbin };
+const arrival_d = new Float64Array(event.n_d).fill(event.tcoarse);
+const reference = referenceFromSample(event, band, bank, 0, arrival_d);
+const TASK = 4;
+
+/** Stage 2 on n items: the bank's samples again and again. */
+function planOf(n: number): IncoherentPlan {
+  const i_j = new Int32Array(n).map((_, j) => j % bank.n_i);
+  const settings = { n_t: 128, n_phi: 32, dt: 1 / 1024, symmetric: true, taskSize: TASK };
+  return planIncoherent(bins, reference, { bank_j: new Int32Array(n), i_j }, settings);
+}
+
+const pool = new Pool(2, "auto");
+beforeAll(() => pool.start());
+afterAll(() => pool.close());
+
+test("an urgent job is done before the one that runs, and neither changes", async () => {
+  const [long, short, alone] = [planOf(20_000), planOf(2 * TASK), planOf(2 * TASK)];
+  const order: string[] = [];
+  const first = pool.run("incoherent", long, 20_000 / TASK).then(() => order.push("long"));
+  const second = pool.run("incoherent", planOf(TASK), 1).then(() => order.push("in line"));
+  await Bun.sleep(20);
+  const third = pool
+    .run("incoherent", short, 2, undefined, { urgent: true })
+    .then(() => order.push("urgent"));
+  await Promise.all([first, second, third]);
+  expect(order).toEqual(["urgent", "long", "in line"]);
+  await new Pool(1, "auto").run("incoherent", alone, 2);
+  expect(short.lnlike_dj).toEqual(alone.lnlike_dj);
+  const n_d = event.n_d;
+  for (let d = 0; d < n_d; d++)
+    expect(long.lnlike_dj.subarray(d * 20_000, d * 20_000 + 8)).toEqual(
+      alone.lnlike_dj.subarray(8 * d, 8 * d + 8),
+    );
+}, 60_000);
+
+test("every task is in the history once, with its thread and times that follow each other", async () => {
+  const before = pool.history.length;
+  await pool.run("incoherent", planOf(200), 200 / TASK);
+  const spans = pool.history.slice(before);
+  const tasks = spans.flatMap((of) => Array.from(of.spans.filter((_, k) => k % 3 === 0)));
+  expect(tasks.sort((a, b) => a - b)).toEqual(Array.from({ length: 200 / TASK }, (_, task) => task));
+  for (const { thread, kind, spans: of } of spans) {
+    expect([1, 2]).toContain(thread);
+    expect(kind).toBe("incoherent");
+    for (let k = 0; k < of.length; k += 3) {
+      expect(of[k + 2]).toBeGreaterThanOrEqual(of[k + 1]);
+      if (k > 0) expect(of[k + 1]).toBeGreaterThanOrEqual(of[k - 1]);
+    }
+  }
+});
+
+test("a job that fails leaves the next one alone", async () => {
+  const broken = planOf(40);
+  const nothing = { ...broken, items: { ...broken.items, i_j: new Int32Array(40).fill(bank.n_i - 1) } };
+  const outside = {
+    ...nothing,
+    samples: { ...nothing.samples, banks: [{ ...nothing.samples.banks[0], folder: "/nowhere" }] },
+  };
+  const failed = pool.run("incoherent", outside, 10);
+  const fine = planOf(8);
+  const next = pool.run("incoherent", fine, 2);
+  await expect(failed).rejects.toThrow("/nowhere/waveforms/amplitudes_block_");
+  await next;
+  expect(fine.lnlike_dj.every(Number.isFinite)).toBeTrue();
+});
