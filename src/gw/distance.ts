@@ -17,6 +17,9 @@
  * default d_max) and a - z < 10; outside that range `lnLikeMarginalized` integrates instead of interpolating.
  */
 
+import { distanceMarginal } from "../kernels/ref-distance.ts";
+import type { Kernels } from "../kernels/table.ts";
+
 export const D_LUMINOSITY_MAX = 15000;
 
 /** Tabulated range: sqrt(hh) / d_max from SMALLEST_A up to at least TOP_SIGMA above the overlap; overlaps. */
@@ -245,25 +248,10 @@ function splineFilter(
   return out;
 }
 
-const weightX = new Float64Array(6);
-const weightY = new Float64Array(6);
-
-/** The six quintic B-splines that are not zero at a place t in [0, 1) of a grid cell, times 120. */
-function splineWeights(t: number, weight: Float64Array): void {
-  const u = 1 - t;
-  const t2 = t * t;
-  const t5 = t2 * t2 * t;
-  weight[0] = u * u * u * u * u;
-  weight[1] = 26 + t * (-50 + t * (20 + t * (20 + t * (-20 + t * 5))));
-  weight[2] = 66 + t2 * (-60 + t2 * (30 - 10 * t));
-  weight[3] = 26 + t * (50 + t * (20 + t * (-20 + t * (-20 + t * 10))));
-  weight[4] = 1 + t * (5 + t * (10 + t * (10 + t * (5 - t * 5))));
-  weight[5] = t5;
-}
-
 /**
  * lnL marginalized over distance. Rows outside the table are integrated (slow, about 10 us).
  * @param dh_j,hh_j inner products <d|h>, <h|h> at 1 Mpc @param out_j written @param n rows
+ * @param spline the kernel that evaluates the table
  * A row with hh not positive or not finite gives NaN.
  */
 export function lnLikeMarginalized(
@@ -272,33 +260,11 @@ export function lnLikeMarginalized(
   hh_j: Float64Array,
   out_j: Float64Array,
   n: number,
+  spline: Kernels["distanceMarginal"] = distanceMarginal,
 ): void {
-  const { coefficients, n_x, n_y, xFirst, yFirst } = table;
-  for (let j = 0; j < n; j++) {
-    const norm = Math.sqrt(hh_j[j]);
-    const z = dh_j[j] / norm;
-    const a = norm / table.dMax;
-    const x = (xOf(a, z) - xFirst) / X_STEP;
-    const y = (yOf(z) - yFirst) / Y_STEP;
-    const column = Math.floor(x);
-    const row = Math.floor(y);
-    const inside = column >= MARGIN && column < n_x - MARGIN && row >= MARGIN && row < n_y - MARGIN;
-    if (!inside) {
-      out_j[j] = lnLikeIntegrated(dh_j[j], hh_j[j], table.dMax);
-      continue;
-    }
-    splineWeights(x - column, weightX);
-    splineWeights(y - row, weightY);
-    let sum = 0;
-    let start = (row - 2) * n_x + column - 2;
-    for (let q = 0; q < 6; q++) {
-      let line = 0;
-      for (let k = 0; k < 6; k++) line += weightX[k] * coefficients[start + k];
-      sum += weightY[q] * line;
-      start += n_x;
-    }
-    out_j[j] = sum / 14400 + 0.5 * z * z;
-  }
+  if (spline(out_j, dh_j, hh_j, n, table.coefficients, distanceTableHeader(table)) === 0) return;
+  for (let j = 0; j < n; j++)
+    if (Number.isNaN(out_j[j])) out_j[j] = lnLikeIntegrated(dh_j[j], hh_j[j], table.dMax);
 }
 
 /** lnL marginalized over distance up to dMax (Mpc), by quadrature: the definition of `lnLikeMarginalized`. */

@@ -3,6 +3,7 @@
  * Arguments and layouts: `table.ts`.
  */
 import { coherentTile } from "./ref-coherent.ts";
+import { extrinsicReference } from "./ref-extrinsic.ts";
 import { incoherentMax } from "./ref-incoherent.ts";
 import { modeProducts } from "./ref-mode-products.ts";
 import { expandGrid, expandSet, project } from "./ref-project.ts";
@@ -11,6 +12,7 @@ import type { Kernels } from "./table.ts";
 
 export const referenceKernels: Kernels = {
   name: "ref",
+  ...extrinsicReference,
   waveform,
   align,
   weighted,

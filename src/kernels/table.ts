@@ -1,5 +1,6 @@
 /** The kernels: what each computes is defined by `ref-*.ts`; `native.ts` computes the same in C. */
 import { DotpeError } from "../errors.ts";
+import type { ExtrinsicKernels } from "./extrinsic-table.ts";
 import { nativeVariants } from "./native.ts";
 import { referenceKernels } from "./ref.ts";
 
@@ -8,7 +9,7 @@ import { referenceKernels } from "./ref.ts";
  * (padding repeats phase 0); n_h times of half the grid, a multiple of 8. Component c of complex arrays: 0 re, 1 im.
  * Kernels write only their first argument (and `coherentTile` its `rows`), keep no state, and may run in any thread.
  */
-export interface Kernels {
+export interface Kernels extends ExtrinsicKernels {
   readonly name: string;
 
   /** h_mpcb = amplitude exp(i (phase + 2 pi f dt)); rows of the bank file begin at `start` and are `stride` apart. */
