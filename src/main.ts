@@ -9,6 +9,10 @@ const COMMANDS = {
     about: "posterior and evidence of an event from one or several banks",
     load: () => import("./commands/run.ts"),
   },
+  bench: {
+    about: "how fast the program is on this machine",
+    load: () => import("./commands/bench.ts"),
+  },
   version: {
     about: "the version of this program",
     load: () => import("./commands/version.ts"),
