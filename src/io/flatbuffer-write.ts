@@ -61,6 +61,7 @@ class Writer {
   }
 
   table(slots: readonly Slot[]): number {
+    this.align(2);
     const vtable = this.skip(4 + 2 * slots.length);
     this.align(8);
     const at = this.skip(4);
