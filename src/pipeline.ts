@@ -1,6 +1,6 @@
 /** The inference from its inputs to its run directory: the stages in order. */
 import { buildDistanceTable } from "./gw/distance.ts";
-import type { Reference } from "./gw/reference.ts";
+import type { Reference, SingleReference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
 import { writeFileAtomic } from "./io/atomic-write.ts";
@@ -187,25 +187,22 @@ function summaryOf(
 
 async function findReference({ options, inputs, pool, report, work }: Context) {
   const { event, band, bins, banks } = inputs;
-  if (options.reference !== "native") return readReference(options.reference, event, band, bins.mArr);
+  if (options.reference !== "native")
+    return readReference(options.reference, event, band, bins.mArr, pool.kernels);
   const progress = report.stage("reference waveform", 0, "samples");
   const search: Search = async (reference, items, n_t) => {
-    const list: Items = {
-      bank_j: Int32Array.from(items, ({ bank }) => bank),
-      i_j: Int32Array.from(items, ({ i }) => i),
-    };
-    const plan = incoherentPlan({ options, inputs, work }, reference, list, n_t, true);
-    await pool.run("incoherent", plan, Math.ceil(items.length / plan.taskSize));
-    return { lnlike_di: plan.lnlike_dj };
+    const plan = incoherentPlan({ options, inputs, work }, reference, items, n_t, true);
+    await pool.run("incoherent", plan, Math.ceil(items.i_j.length / plan.taskSize));
+    return plan;
   };
-  const reference = await buildReference(event, band, banks, search);
+  const reference = await buildReference(event, band, banks, search, pool.kernels);
   progress.end(reference.source);
   return reference;
 }
 
 function incoherentPlan(
   { options, inputs, work }: Pick<Context, "options" | "inputs" | "work">,
-  reference: Reference,
+  reference: SingleReference,
   items: Items,
   n_t: number,
   symmetric: boolean,

@@ -3,12 +3,14 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { asdDrift, robustStd } from "../src/gw/asd-drift.ts";
 import { type Event, readEvent } from "../src/gw/event.ts";
-import { IrfftPlan } from "../src/gw/fft.ts";
+import { MatchedFilter } from "../src/gw/matched-filter.ts";
 import { openNpz } from "../src/io/npz.ts";
+import { loadKernels } from "../src/kernels/table.ts";
 
 const FIXTURES = join(import.meta.dir, "fixtures");
 const SHARED = join(import.meta.dir, "../../shared/reference");
 const M_ARR = [2, 1, 3, 4];
+const KERNELS = loadKernels("auto");
 
 /**
  * `drift_d` is what cogwheel 1.6.0's own `compute_asd_drift` gives for the template sum_mp F_p h0_raw_mpf e^(i m phi)
@@ -43,7 +45,7 @@ const INJECTION_C: Case = {
 /** Drift of every detector with the reference run's waveform turned to the case's phase and moved to its arrival times. */
 function driftOf(event: Event, referencePath: string, { response_pd, t_d, phi }: Case): number[] {
   const h0_mpf = openNpz(referencePath).get("h0_raw_mpf").toComplex();
-  const plan = new IrfftPlan(2 * (event.n_f - 1));
+  const filter = new MatchedFilter(event.f, KERNELS);
   return t_d.map((t, d) => {
     const templateRe = new Float64Array(event.n_f);
     const templateIm = new Float64Array(event.n_f);
@@ -59,9 +61,10 @@ function driftOf(event: Event, referencePath: string, { response_pd, t_d, phi }:
       }
     }
     const row = (x_df: Float64Array) => x_df.subarray(d * event.n_f, (d + 1) * event.n_f);
-    const [strainRe, strainIm] = [row(event.strainRe_df), row(event.strainIm_df)];
-    const whiten = row(event.whiten_df);
-    return asdDrift({ templateRe, templateIm, strainRe, strainIm, whiten, frequencies: event.f }, plan);
+    const power_f = row(event.whiten_df).map((x) => x * x);
+    const data = { re_f: row(event.strainRe_df), im_f: row(event.strainIm_df), power_f };
+    const output = filter.run(data, { re_f: templateRe, im_f: templateIm });
+    return asdDrift(output, 2 * event.f[event.n_f - 1], KERNELS);
   });
 }
 
@@ -94,7 +97,7 @@ describe("robustStd", () => {
     const kept = [0.3, -1.2, 1.2, -0.9, 0.2, -1.6, 0.5, 1.9, -0.1];
     const mean = kept.reduce((sum, v) => sum + v, 0) / 9;
     const expected = Math.sqrt(kept.reduce((sum, v) => sum + (v - mean) ** 2, 0) / 9);
-    expect(robustStd(values, 5, 2)).toBeCloseTo(expected, 14);
+    expect(robustStd(values, 5, 2, KERNELS)).toBeCloseTo(expected, 14);
     expect(expected).toBeCloseTo(1.0666666666666667, 14);
   });
 
@@ -102,18 +105,19 @@ describe("robustStd", () => {
     const start = Float64Array.of(0, 0, 0, 0, 1.1, -1.2, 1.3, -1.4, 1.2, -1.1);
     const kept = [1.3, -1.4, 1.2, -1.1];
     const square = kept.reduce((sum, v) => sum + v * v, 0) / 4;
-    expect(robustStd(start, 3, 2)).toBeCloseTo(Math.sqrt(square), 14);
+    expect(robustStd(start, 3, 2, KERNELS)).toBeCloseTo(Math.sqrt(square), 14);
   });
 
   test("nothing left is an error", () => {
-    expect(() => robustStd(new Float64Array(50), 10, 2)).toThrow("every sample");
+    expect(() => robustStd(new Float64Array(50), 10, 2, KERNELS)).toThrow("every sample");
   });
 });
 
 test("a template without norm is an error", () => {
   const zero = new Float64Array(17);
   const one = new Float64Array(17).fill(1);
-  const input = { templateRe: zero, templateIm: zero, strainRe: one, strainIm: one, whiten: one };
-  const frequencies = Float64Array.from({ length: 17 }, (_, j) => j);
-  expect(() => asdDrift({ ...input, frequencies })).toThrow("signal-to-noise ratio in a detector is 0");
+  const f = Float64Array.from({ length: 17 }, (_, j) => j);
+  const data = { re_f: one, im_f: one, power_f: one };
+  const output = new MatchedFilter(f, KERNELS).run(data, { re_f: zero, im_f: zero });
+  expect(() => asdDrift(output, 32, KERNELS)).toThrow("signal-to-noise ratio in a detector is 0");
 });

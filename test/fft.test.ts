@@ -1,5 +1,8 @@
 import { describe, expect, test } from "bun:test";
-import { FftPlan, IrfftPlan, irfft } from "../src/gw/fft.ts";
+import { FftPlan } from "../src/gw/fft.ts";
+import { MatchedFilter } from "../src/gw/matched-filter.ts";
+import { referenceKernels } from "../src/kernels/ref.ts";
+import { type Kernels, loadKernels } from "../src/kernels/table.ts";
 
 /** The input of the expected values: sin(j^2 mod 1013) + cos(j) / 10 + i cos(j^2 mod 917). */
 function signal(n: number) {
@@ -9,12 +12,15 @@ function signal(n: number) {
   };
 }
 
-function forward(n: number) {
+const KERNELS = [...new Set([loadKernels("auto"), referenceKernels])].map(
+  (kernels) => [kernels.name, kernels] as const,
+);
+
+function forward(n: number, kernels: Kernels) {
   const { re, im } = signal(n);
-  const outRe = new Float64Array(n);
-  const outIm = new Float64Array(n);
-  new FftPlan(n).forward(re, im, outRe, outIm);
-  return { re, im, outRe, outIm };
+  const out_cj = new Float64Array(2 * n);
+  new FftPlan(n, kernels).forward(re, im, out_cj);
+  return { re, im, outRe: out_cj.subarray(0, n), outIm: out_cj.subarray(n) };
 }
 
 function largestDifference(a: Float64Array, b: Float64Array): number {
@@ -94,16 +100,16 @@ const NUMPY_IRFFT: [number, number, [number, number][]][] = [
   ],
 ];
 
-describe("complex transform", () => {
+describe.each(KERNELS)("complex transform, %s", (_, kernels) => {
   test.each(NUMPY_FFT)("length %p agrees with numpy", (n, largest, points) => {
-    const { outRe, outIm } = forward(n);
+    const { outRe, outIm } = forward(n, kernels);
     for (const [k, re, im] of points) {
       expect(Math.hypot(outRe[k] - re, outIm[k] - im)).toBeLessThan(1e-13 * largest);
     }
   });
 
   test.each([1, 2, 3, 4, 5, 6, 7, 8, 12, 25, 30, 49, 77, 121, 210])("length %p agrees with the sum", (n) => {
-    const { re, im, outRe, outIm } = forward(n);
+    const { re, im, outRe, outIm } = forward(n, kernels);
     for (let k = 0; k < n; k++) {
       let sumRe = 0;
       let sumIm = 0;
@@ -117,40 +123,60 @@ describe("complex transform", () => {
   });
 
   test.each([1, 7, 1458, 2310, 32768])("length %p comes back", (n) => {
-    const { re, im, outRe, outIm } = forward(n);
-    const backRe = new Float64Array(n);
-    const backIm = new Float64Array(n);
-    new FftPlan(n).inverse(outRe, outIm, backRe, backIm);
+    const { re, im, outRe, outIm } = forward(n, kernels);
+    const back_sj = new Float64Array(2 * n);
+    new FftPlan(n, kernels).backward(outRe, outIm, back_sj);
+    const [backIm, backRe] = [back_sj.subarray(0, n), back_sj.subarray(n)].map((x) => x.map((y) => y / n));
     expect(largestDifference(backRe, re)).toBeLessThan(3e-15);
     expect(largestDifference(backIm, im)).toBeLessThan(3e-15);
   });
 
   test("a length that is not a positive integer is refused", () => {
-    expect(() => new FftPlan(0)).toThrow("FFT length 0");
-    expect(() => new FftPlan(2.5)).toThrow("FFT length 2.5");
+    expect(() => new FftPlan(0, kernels)).toThrow("FFT length 0");
+    expect(() => new FftPlan(2.5, kernels)).toThrow("FFT length 2.5");
   });
 });
 
-describe("irfft", () => {
-  test.each(NUMPY_IRFFT)("length %p agrees with numpy", (n, largest, points) => {
+describe.each(KERNELS)("matched filter, %s", (_, kernels) => {
+  /** Data S and a template of ones: <d|h>(t) is the series of spectrum S, and <h|h> = 4 n_f (df = 1 Hz, white noise). */
+  function filtered(re_f: Float64Array, im_f: Float64Array) {
+    const n_f = re_f.length;
+    const one = new Float64Array(n_f).fill(1);
+    const f = one.map((_, k) => k);
+    const plan = new MatchedFilter(f, kernels);
+    return plan.run({ re_f, im_f, power_f: one }, { re_f: one, im_f: new Float64Array(n_f) });
+  }
+
+  test.each(NUMPY_IRFFT)("length %p: the real part is numpy's irfft", (n, largest, points) => {
     const { re, im } = signal(n);
-    const series = irfft(re.slice(0, n / 2 + 1), im.slice(0, n / 2 + 1));
-    expect(series.length).toBe(n);
-    for (const [k, value] of points) expect(Math.abs(series[k] - value)).toBeLessThan(1e-13 * largest);
+    const { cos_t, norm } = filtered(re.slice(0, n / 2 + 1), im.slice(0, n / 2 + 1));
+    expect(norm).toBeCloseTo(Math.sqrt(2 * n + 4), 8);
+    expect(cos_t.length).toBe(n);
+    for (const [k, value] of points)
+      expect(Math.abs((cos_t[k] * norm) / (2 * n) - value)).toBeLessThan(1e-13 * largest);
   });
 
-  test("the imaginary parts at zero and at Nyquist do not count", () => {
-    const re = Float64Array.of(1, 2, 3, 4);
-    const series = irfft(re, Float64Array.of(9, 0.5, -1, 9));
-    expect(largestDifference(series, irfft(re, Float64Array.of(0, 0.5, -1, 0)))).toBe(0);
-  });
-
-  test("a plan can be used again", () => {
+  test("the imaginary part is the real part of the data turned by -90 degrees", () => {
     const { re, im } = signal(31);
-    const plan = new IrfftPlan(60);
-    const first = plan.run(re, im).slice();
-    plan.run(im, re);
-    expect(plan.run(re, im)).toEqual(first);
-    expect(() => new IrfftPlan(7)).toThrow("irfft length 7");
+    const { sin_t } = filtered(re, im);
+    const { cos_t } = filtered(
+      im,
+      re.map((x) => -x),
+    );
+    expect(largestDifference(sin_t, cos_t)).toBeLessThan(1e-15 * 31);
+  });
+
+  test("the real part ignores the imaginary parts at zero and at Nyquist", () => {
+    const re = Float64Array.of(1, 2, 3, 4);
+    const { cos_t } = filtered(re, Float64Array.of(9, 0.5, -1, 9));
+    expect(largestDifference(cos_t, filtered(re, Float64Array.of(0, 0.5, -1, 0)).cos_t)).toBeLessThan(1e-15);
+  });
+
+  test("mean frequency and correlation length of white noise: the middle of the band, and one step", () => {
+    const { re, im } = signal(101);
+    const { meanFrequency, correlationLength } = filtered(re, im);
+    expect(meanFrequency).toBeCloseTo(50, 12);
+    // 4 (2 n / 4 n_f)^2 n_f / n, n = 200, n_f = 101
+    expect(correlationLength).toBeCloseTo(200 / 101, 12);
   });
 });

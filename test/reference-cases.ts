@@ -6,6 +6,7 @@ import { openBank } from "../src/gw/bank.ts";
 import { readEvent } from "../src/gw/event.ts";
 import type { ComplexArray } from "../src/gw/reference-entries.ts";
 import type { Npz } from "../src/io/npz.ts";
+import { loadKernels } from "../src/kernels/table.ts";
 import { FIXTURES, SHARED } from "./helpers.ts";
 
 export interface ReferenceCase {
@@ -35,6 +36,9 @@ export function caseName({ name, absent }: ReferenceCase): string {
 export function runPath({ root, name }: ReferenceCase, ...parts: string[]): string {
   return join(root, "runs", name, ...parts);
 }
+
+/** The fastest that this machine runs. */
+export const KERNELS = loadKernels("auto");
 
 export function openCase(one: ReferenceCase) {
   const event = readEvent(join(one.root, "events", `${one.event}.npz`));

@@ -8,6 +8,7 @@ import {
   CASES,
   caseName,
   complexOf,
+  KERNELS,
   openCase,
   posteriorField,
   real,
@@ -37,7 +38,7 @@ for (const one of CASES) {
   describe.skipIf(one.absent)(caseName(one), () => {
     const { event, band, mArr } = one.absent ? ({} as ReturnType<typeof openCase>) : openCase(one);
     const path = runPath(one, "reference.npz");
-    const read = () => readReference(path, event, band, mArr);
+    const read = () => readReference(path, event, band, mArr, KERNELS);
 
     test("weights, alignment, drift, arrivals and frame are the run's", () => {
       const reference = read();
@@ -71,13 +72,13 @@ for (const one of CASES) {
 describe("a file of our own", () => {
   const folder = temporaryFolder();
   const { event, band, mArr } = openCase(SMALL);
-  const original = readReference(runPath(SMALL, "reference.npz"), event, band, mArr);
+  const original = readReference(runPath(SMALL, "reference.npz"), event, band, mArr, KERNELS);
 
   test("reads back bit for bit, with and without weights of their own for each detector", () => {
     const shared = { ...original, single: singlesOf(original.coherent) };
     for (const [name, reference] of Object.entries({ original, shared })) {
       const path = writeTemporary(folder, `${name}.npz`, encodeReference(reference, event));
-      expect(readReference(path, event, band, mArr)).toEqual({ ...reference, source: path });
+      expect(readReference(path, event, band, mArr, KERNELS)).toEqual({ ...reference, source: path });
       expect(openNpz(path).has("single_dh_weights_dmpb")).toBe(name === "original");
     }
   });
@@ -123,7 +124,7 @@ describe("a file of our own", () => {
     return writeTemporary(folder, "spoiled.npz", encodeNpz(entries));
   }
   const refuse = (path: string, exit: "mismatch" | "badData" | "notFinite", ...parts: string[]) =>
-    expectRefusal(() => readReference(path, event, band, mArr), exit, ...parts);
+    expectRefusal(() => readReference(path, event, band, mArr, KERNELS), exit, ...parts);
 
   test("is refused with other detectors, modes, bins or another event", () => {
     refuse(
@@ -160,7 +161,12 @@ describe("a file of our own", () => {
   test("of a reference run, with the strain of another event, is refused", () => {
     const other = { ...event, strainRe_df: event.strainRe_df.map((x) => 1.01 * x) };
     const path = runPath(SMALL, "reference.npz");
-    expectRefusal(() => readReference(path, other, band, mArr), "mismatch", "dh_weights_dmpb", "0.0");
+    expectRefusal(
+      () => readReference(path, other, band, mArr, KERNELS),
+      "mismatch",
+      "dh_weights_dmpb",
+      "0.0",
+    );
   });
 
   test("a file that is something else is refused", () => {

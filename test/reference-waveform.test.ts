@@ -14,18 +14,18 @@ import {
   type Search,
   templateOf,
 } from "../src/gw/reference-waveform.ts";
-import { phasors } from "../src/gw/relative-binning.ts";
-import { sampleBins, sampleOnGrid } from "../src/gw/sample-waveform.ts";
+import { combinedOnGrid, sampleBins, sampleOnGrid } from "../src/gw/sample-waveform.ts";
+import { settingOf } from "../src/gw/setting.ts";
 import { type BinWaveform, bestResponse } from "../src/gw/single-detector-fit.ts";
 import { inspiralPhase } from "../src/gw/taylor-f2.ts";
 import { readFeather } from "../src/io/feather.ts";
 import { openNpz } from "../src/io/npz.ts";
-import { referenceKernels } from "../src/kernels/ref.ts";
 import { openIncoherent, planIncoherent } from "../src/stages/incoherent.ts";
 import {
   CASES,
   caseName,
   complexOf,
+  KERNELS,
   openCase,
   type ReferenceCase,
   runPath,
@@ -44,6 +44,14 @@ function waveform(bank: Bank, i: number, band: EventBand, dt = 0): BinWaveform {
     re_mpb: amplitude_mpb.map((a, k) => a * Math.cos(angle(k))),
     im_mpb: amplitude_mpb.map((a, k) => a * Math.sin(angle(k))),
   };
+}
+
+/** cos and sin of 2 pi f t. */
+function phasors(f: Float64Array, t: number): [Float64Array, Float64Array] {
+  const n_f = f.length;
+  const out_cf = new Float64Array(2 * n_f);
+  KERNELS.turn(out_cf, new Float64Array(n_f).fill(1), new Float64Array(n_f), f, t, n_f);
+  return [out_cf.subarray(0, n_f), out_cf.subarray(n_f)];
 }
 
 /** <d|h>_dmp(t_d) and <h|h>_dMpP, re and im, from summary weights. */
@@ -200,23 +208,21 @@ function medianArrivals({ t_de, n_e }: Extrinsic, n_d: number, dt: number): Floa
   return Float64Array.from({ length: n_d }, (_, d) => median(t_de.slice(d * n_e, (d + 1) * n_e)) - dt);
 }
 
-/** Stage 2 in this thread, with the plain kernels. */
+/** Stage 2 in this thread. */
 function searchOf({ event, band, banks, mArr }: ReturnType<typeof openCase>): Search {
   const bins = { banks, mArr, b0: band.b0, fbin: band.fbin };
   return async (reference, items, n_t) => {
-    const columns = {
-      bank_j: Int32Array.from(items, ({ bank }) => bank),
-      i_j: Int32Array.from(items, ({ i }) => i),
-    };
-    const plan = planIncoherent(bins, reference, columns, {
+    const n_j = items.i_j.length;
+    const dt = 1 / (2 * event.f[event.n_f - 1]);
+    const plan = planIncoherent(bins, reference, items, {
       n_t,
       n_phi: 16,
-      dt: 1 / (2 * event.f[event.n_f - 1]),
+      dt,
       symmetric: true,
-      taskSize: items.length,
+      taskSize: n_j,
     });
-    openIncoherent(plan, referenceKernels).run(0);
-    return { lnlike_di: plan.lnlike_dj };
+    openIncoherent(plan, KERNELS).run(0);
+    return plan;
   };
 }
 
@@ -234,7 +240,7 @@ for (const one of CASES) {
       const { event, band, banks } = opened!;
       const { inds, dt } = readExact(one, 0);
       const arrival_d = medianArrivals(readExtrinsic(one, event), event.n_d, dt[0]);
-      const reference = referenceFromSample(event, band, banks[0], inds[0], arrival_d);
+      const reference = referenceFromSample(event, band, banks[0], inds[0], arrival_d, KERNELS);
       const errors = errorsOfLnL(reference, one, opened!, NOISY[one.name]);
       expect(errors.length).toBeGreaterThan(100);
       expect(quantile(errors, 0.5)).toBeLessThan(0.0005);
@@ -243,13 +249,13 @@ for (const one of CASES) {
 
     test("found by itself: as accurate, with drift, arrivals and frame like the reference run's", async () => {
       const { event, band, banks, mArr } = opened!;
-      const reference = await buildReference(event, band, banks, searchOf(opened!));
+      const reference = await buildReference(event, band, banks, searchOf(opened!), KERNELS);
       const errors = errorsOfLnL(reference, one, opened!, NOISY[one.name]);
       expect(quantile(errors, 0.5)).toBeLessThan(0.0005);
       expect(quantile(errors, 0.99)).toBeLessThan(0.005);
 
       expect(reference.source).toMatch(/^native: bank_\d sample \d+$/);
-      const run = readReference(runPath(one, "reference.npz"), event, band, mArr);
+      const run = readReference(runPath(one, "reference.npz"), event, band, mArr, KERNELS);
       const drift_d = run.asdDrift_d;
       for (const [d, drift] of reference.asdDrift_d.entries())
         expect(Math.abs(drift - drift_d[d])).toBeLessThan(0.015);
@@ -271,18 +277,26 @@ describe("small, bank s", () => {
   const { event, band, banks } = opened;
   const [bank] = banks;
   const n_b = band.fbin.length;
+  const setting = settingOf(event, band, KERNELS);
 
   test("h on the grid is the sample at the bins, and h0 has its own amplitude", () => {
     const i = 28;
-    const { h, h0 } = sampleOnGrid(event, band, bank, i);
+    const sample = sampleOnGrid(setting, bank, i);
+    const { h0 } = sample;
     const direct = waveform(bank, i, band);
     let [error, largest, amplitude] = [0, 0, 0];
-    for (let k = 0; k < h.re_mpb.length; k++) {
-      const at = Math.floor(k / n_b) * event.n_f + band.f_index[k % n_b];
-      error = Math.max(error, Math.hypot(h.re_mpf[at] - direct.re_mpb[k], h.im_mpf[at] - direct.im_mpb[k]));
-      largest = Math.max(largest, Math.hypot(direct.re_mpb[k], direct.im_mpb[k]));
-      const expected = band.fbin[k % n_b] ** (-7 / 6);
-      amplitude = Math.max(amplitude, Math.abs(Math.hypot(h0.re_mpf[at], h0.im_mpf[at]) / expected - 1));
+    for (let mp = 0; mp < 2 * opened.mArr.length; mp++) {
+      const factor_mpc = new Float64Array(4 * opened.mArr.length);
+      factor_mpc[2 * mp] = 1;
+      const { re_f, im_f } = combinedOnGrid(setting, sample, factor_mpc);
+      for (let b = 0; b < n_b; b++) {
+        const [k, f] = [mp * n_b + b, band.f_index[b]];
+        error = Math.max(error, Math.hypot(re_f[f] - direct.re_mpb[k], im_f[f] - direct.im_mpb[k]));
+        largest = Math.max(largest, Math.hypot(direct.re_mpb[k], direct.im_mpb[k]));
+        const at = (mp >> 1) * event.n_f + f;
+        const expected = band.fbin[b] ** (-7 / 6);
+        amplitude = Math.max(amplitude, Math.abs(Math.hypot(h0.re_mpf[at], h0.im_mpf[at]) / expected - 1));
+      }
     }
     expect(error / largest).toBeLessThan(1e-12);
     expect(amplitude).toBeLessThan(1e-12);
@@ -290,7 +304,7 @@ describe("small, bank s", () => {
 
   test("a signal without noise is found where it was put", () => {
     const i = 28;
-    const sample = sampleOnGrid(event, band, bank, i);
+    const sample = sampleOnGrid(setting, bank, i);
     const [lat, lon, t] = [0.3, 2.1, 0.011].map((value) => Float64Array.of(value));
     const t_d = arrivalTimes(detectorsNamed(event.detectors), lat, lon, t, event.tcoarse);
     const fit = { phi: 0.7, response_p: [0.004, -0.003] as const };
@@ -298,7 +312,7 @@ describe("small, bank s", () => {
     const strainIm_df = new Float64Array(event.strainRe_df.length);
     const lnl_d = new Float64Array(event.n_d);
     for (const [d, arrival] of t_d.entries()) {
-      const { re_f, im_f } = templateOf(event, opened.mArr, sample, { ...fit, t: arrival, lnl: 0 });
+      const { re_f, im_f } = templateOf(setting, bank, sample, { ...fit, t: arrival, lnl: 0 });
       strainRe_df.set(re_f, d * event.n_f);
       strainIm_df.set(im_f, d * event.n_f);
       for (let f = 0; f < event.n_f; f++) {
@@ -307,8 +321,8 @@ describe("small, bank s", () => {
     }
     const quiet = { ...event, strainRe_df, strainIm_df };
     const start = new Float64Array(3).fill(event.tcoarse + 0.02);
-    const reference = referenceFromSample(quiet, band, bank, i, start);
-    const found = bestResponse(reference, quiet, sample.h, { n_t: 80, n_phi: 64 });
+    const reference = referenceFromSample(quiet, band, bank, i, start, KERNELS);
+    const found = bestResponse(reference, quiet, sample, { n_t: 80, n_phi: 64 }, KERNELS);
     expect(Math.min(...lnl_d)).toBeGreaterThan(20);
     for (const [d, { t: time, lnl }] of found.fits.entries()) {
       expect(Math.abs(time - t_d[d])).toBeLessThan(2e-5);

@@ -1,21 +1,29 @@
 import { describe, expect, test } from "bun:test";
 import {
-  combinedWhitening,
   delayed,
   fadeBin,
   fadeNearMerger,
   type GridWaveform,
-  plusOfMode,
+  rowOfWaveform,
   weightsOf,
 } from "../src/gw/relative-binning.ts";
-import { SummaryWeights } from "../src/gw/spline.ts";
+import { combinedPower, settingOf } from "../src/gw/setting.ts";
 import { openNpz } from "../src/io/npz.ts";
-import { CASES, caseName, complexOf, openCase, relativeError, runPath, SMALL } from "./reference-cases.ts";
+import {
+  CASES,
+  caseName,
+  complexOf,
+  KERNELS,
+  openCase,
+  relativeError,
+  runPath,
+  SMALL,
+} from "./reference-cases.ts";
 
 function rawWaveform(path: string): GridWaveform {
   const npz = openNpz(path);
   const [grid, bins] = [complexOf(npz, "h0_raw_mpf"), complexOf(npz, "h0_raw_mpb")];
-  return { re_mpf: grid.re, im_mpf: grid.im, re_mpb: bins.re, im_mpb: bins.im };
+  return { n_p: 2, re_mpf: grid.re, im_mpf: grid.im, re_mpb: bins.re, im_mpb: bins.im };
 }
 
 for (const one of CASES) {
@@ -23,14 +31,14 @@ for (const one of CASES) {
     `the reference's weights from its h0: ${caseName(one)}`,
     () => {
       const { event, band } = openCase(one);
-      const summary = new SummaryWeights(band.fbin, event.f);
-      const raw = delayed(rawWaveform(runPath(one, "reference.npz")), event, band, -event.tcoarse);
+      const setting = settingOf(event, band, KERNELS);
+      const raw = delayed(rawWaveform(runPath(one, "reference.npz")), setting, -event.tcoarse);
       const all = event.detectors.map((_, d) => d);
       const files = ["reference.npz", ...event.detectors.map((name) => `weights_${name}.npz`)];
       for (const [k, detectors] of [all, ...all.map((d) => [d])].entries()) {
-        const faded = fadeNearMerger(raw, event, band, combinedWhitening(event, detectors));
-        const h0 = delayed(faded, event, band, event.tcoarse);
-        const weights = weightsOf({ event, band, summary, h0, detectors });
+        const faded = fadeNearMerger(raw, setting, combinedPower(setting, detectors));
+        const h0 = delayed(faded, setting, event.tcoarse);
+        const weights = weightsOf({ setting, h0, detectors });
         const expected = openNpz(runPath(one, files[k]));
         const dh = { re: weights.dhRe_dmpb, im: weights.dhIm_dmpb };
         const hh = { re: weights.hhRe_dMpPb, im: weights.hhIm_dMpPb };
@@ -48,29 +56,30 @@ for (const one of CASES) {
 
 describe("small", () => {
   const { event, band } = openCase(SMALL);
-  const summary = new SummaryWeights(band.fbin, event.f);
+  const setting = settingOf(event, band, KERNELS);
   const [n_f, n_b] = [event.n_f, band.fbin.length];
-  const raw = delayed(rawWaveform(runPath(SMALL, "reference.npz")), event, band, -event.tcoarse);
-  const h2 = plusOfMode(raw, 0, n_f, n_b);
+  const raw = delayed(rawWaveform(runPath(SMALL, "reference.npz")), setting, -event.tcoarse);
+  const plus = rowOfWaveform(raw, 0, setting);
+  const h2 = { n_p: 1 as const, re_mpf: plus.re_f, im_mpf: plus.im_f, re_mpb: plus.re_b, im_mpb: plus.im_b };
 
   test("a fade ends at the 99% of the SNR^2 of its own detectors", () => {
     const bins = [[0, 1, 2], [0], [1], [2]].map((detectors) =>
-      fadeBin(h2.re_mpf, h2.im_mpf, 0, combinedWhitening(event, detectors), band),
+      fadeBin(plus, combinedPower(setting, detectors), setting),
     );
     // numpy: searchsorted on the cumulated sums
     expect(bins).toEqual([312, 313, 312, 306]);
   });
 
   test("a faded waveform is itself below the fade and a constant above it", () => {
-    const faded = fadeNearMerger(h2, event, band, combinedWhitening(event, [0, 1, 2]));
+    const faded = fadeNearMerger(h2, setting, combinedPower(setting, [0, 1, 2]));
     expect(faded.re_mpb.slice(0, 310)).toEqual(h2.re_mpb.slice(0, 310));
     expect(new Set(faded.im_mpb.slice(312))).toEqual(new Set([h2.im_mpb[312]]));
     expect(new Set(faded.re_mpf.slice(band.f_index[312]))).toEqual(new Set([h2.re_mpb[312]]));
   });
 
   test("inner products of h0 itself are the sums over the FFT grid, wherever h0 is put", () => {
-    const faded = fadeNearMerger(h2, event, band, combinedWhitening(event, [1]));
-    const h0 = delayed(faded, event, band, event.tcoarse);
+    const faded = fadeNearMerger(h2, setting, combinedPower(setting, [1]));
+    const h0 = delayed(faded, setting, event.tcoarse);
     const at = [band.f_index[0], band.f_index[n_b - 1]];
     const direct = { dhRe: 0, dhIm: 0, hh: 0 };
     for (let f = at[0]; f <= at[1]; f++) {
@@ -83,23 +92,18 @@ describe("small", () => {
     // One mode with plus twice: (p, P) = (0, 0) is what the direct sums are.
     const twice = (x: Float64Array) => Float64Array.of(...x, ...x);
     const pair = (h: GridWaveform): GridWaveform => ({
+      n_p: 2,
       re_mpf: twice(h.re_mpf),
       im_mpf: twice(h.im_mpf),
       re_mpb: twice(h.re_mpb),
       im_mpb: twice(h.im_mpb),
     });
     for (const [waveform, delay] of [
-      [h0, 0],
+      [pair(h0), 0],
+      [pair(faded), event.tcoarse],
       [faded, event.tcoarse],
     ] as const) {
-      const weights = weightsOf({
-        event,
-        band,
-        summary,
-        h0: pair(waveform),
-        detectors: [1],
-        delay_d: [delay],
-      });
+      const weights = weightsOf({ setting, h0: waveform, detectors: [1], delay_d: [delay] });
       const sums = { dhRe: 0, dhIm: 0, hh: 0 };
       for (let b = 0; b < n_b; b++) {
         const [re, im] = [h0.re_mpb[b], h0.im_mpb[b]];

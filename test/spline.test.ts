@@ -4,7 +4,9 @@ import { DotpeError } from "../src/errors.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { cubicSpline, evaluateSpline, SummaryWeights } from "../src/gw/spline.ts";
 import { openNpz } from "../src/io/npz.ts";
+import { loadKernels } from "../src/kernels/table.ts";
 
+const KERNELS = loadKernels("auto");
 const FIXTURES = join(import.meta.dir, "fixtures");
 
 describe("not-a-knot spline", () => {
@@ -67,64 +69,67 @@ describe("summary weights", () => {
   const g = f.map((value, j) => Math.sin(value * value) + 0.01 * j);
   const h = f.map((value) => Math.cos(3 * value));
 
+  const one = new Float64Array(200).fill(1);
+  const [zero_b, one_b] = [new Float64Array(8), new Float64Array(8).fill(1)];
+  const x = { re_f: g, im_f: h, re_b: one_b, im_b: zero_b };
+  const y = { re_f: one, im_f: new Float64Array(200), re_b: one_b, im_b: zero_b };
+
   test("are what the cardinal splines give, both ends included", () => {
-    const outRe = new Float64Array(8);
-    const outIm = new Float64Array(8);
-    new SummaryWeights(fbin, f).accumulate(g, h, 0, outRe, outIm, 0);
-    const largest = Math.max(...outRe.map(Math.abs), ...outIm.map(Math.abs));
+    const { re_b, im_b } = new SummaryWeights(fbin, f, KERNELS).weights(one, x, y);
+    const largest = Math.max(...re_b.map(Math.abs), ...im_b.map(Math.abs));
     definition(fbin, f, g).forEach((value, b) => {
-      expect(Math.abs(outRe[b] - value)).toBeLessThan(1e-13 * largest);
+      expect(Math.abs(re_b[b] - value)).toBeLessThan(1e-13 * largest);
     });
     definition(fbin, f, h).forEach((value, b) => {
-      expect(Math.abs(outIm[b] - value)).toBeLessThan(1e-13 * largest);
+      expect(Math.abs(im_b[b] - value)).toBeLessThan(1e-13 * largest);
     });
   });
 
   test("bins may lie between the frequencies of the grid", () => {
     const between = fbin.map((value, b) => value + 0.03 * b + 0.05);
-    const out = new Float64Array(8);
-    new SummaryWeights(between, f).accumulate(g, h, 0, out, new Float64Array(8), 0);
+    const { re_b } = new SummaryWeights(between, f, KERNELS).weights(one, x, y);
     const expected = definition(between, f, g);
     const largest = Math.max(...expected.map(Math.abs));
     expected.forEach((value, b) => {
-      expect(Math.abs(out[b] - value)).toBeLessThan(1e-13 * largest);
+      expect(Math.abs(re_b[b] - value)).toBeLessThan(1e-13 * largest);
     });
   });
 
-  test("offsets choose the integrand and the place of the result, and nothing else is touched", () => {
-    const plan = new SummaryWeights(fbin, f);
-    const outRe = new Float64Array(8);
-    const outIm = new Float64Array(8);
-    plan.accumulate(g, h, 0, outRe, outIm, 0);
-    const manyRe = new Float64Array(3 * 200).fill(1e30);
-    const manyIm = manyRe.slice();
-    manyRe.set(g, 200);
-    manyIm.set(h, 200);
-    const placedRe = new Float64Array(24).fill(7);
-    const placedIm = new Float64Array(24).fill(7);
-    plan.accumulate(manyRe, manyIm, 200, placedRe, placedIm, 8);
-    expect(placedRe.slice(8, 16)).toEqual(outRe);
-    expect(placedIm.slice(8, 16)).toEqual(outIm);
-    expect([...placedRe.slice(0, 8), ...placedRe.slice(16)].every((value) => value === 7)).toBe(true);
+  test("weighted products, divided by their values on the bins, times a factor", () => {
+    const weight = f.map((value) => 1 + 0.1 * value);
+    const [aRe, aIm, cRe, cIm] = [2, 3, 5, 7].map((n) => f.map((value) => Math.cos(n * value) + n));
+    const bins = (values: Float64Array) => values.subarray(20, 28);
+    const a = { re_f: aRe, im_f: aIm, re_b: bins(aRe), im_b: bins(aIm) };
+    const c = { re_f: cRe, im_f: cIm, re_b: bins(cRe), im_b: bins(cIm) };
+    const { re_b, im_b } = new SummaryWeights(fbin, f, KERNELS).weights(weight, a, c, 2);
+    const product = (kind: 0 | 1) =>
+      f.map((_, k) =>
+        kind === 0
+          ? weight[k] * (aRe[k] * cRe[k] + aIm[k] * cIm[k])
+          : weight[k] * (aIm[k] * cRe[k] - aRe[k] * cIm[k]),
+      );
+    const [sumRe, sumIm] = [definition(fbin, f, product(0)), definition(fbin, f, product(1))];
+    const largest = Math.max(...sumRe.map(Math.abs), ...sumIm.map(Math.abs));
+    re_b.forEach((wRe, b) => {
+      const k = 20 + b;
+      const [dRe, dIm] = [aRe[k] * cRe[k] + aIm[k] * cIm[k], aIm[k] * cRe[k] - aRe[k] * cIm[k]];
+      expect(Math.abs(wRe * dRe - im_b[b] * dIm - 2 * sumRe[b])).toBeLessThan(1e-13 * largest);
+      expect(Math.abs(wRe * dIm + im_b[b] * dRe - 2 * sumIm[b])).toBeLessThan(1e-13 * largest);
+    });
   });
 
   test("GW170814 in Hanford against the reference waveform agrees with numpy and scipy", () => {
     const event = readEvent(join(FIXTURES, "events/GW170814.npz"));
     const reference = openNpz(join(FIXTURES, "runs/small/reference.npz"));
     const h0_mpf = reference.get("h0_raw_mpf").toComplex();
-    const re = new Float64Array(event.n_f);
-    const im = new Float64Array(event.n_f);
-    for (let j = 0; j < event.n_f; j++) {
-      const blue = event.whiten_df[j] ** 2;
-      const [hRe, hIm] = [h0_mpf[2 * j], h0_mpf[2 * j + 1]];
-      re[j] = blue * (event.strainRe_df[j] * hRe + event.strainIm_df[j] * hIm);
-      im[j] = blue * (event.strainIm_df[j] * hRe - event.strainRe_df[j] * hIm);
-    }
-    const plan = new SummaryWeights(reference.get("fbin").toFloat64(), event.f);
+    const plan = new SummaryWeights(reference.get("fbin").toFloat64(), event.f, KERNELS);
     expect([plan.fStart, plan.fEnd]).toEqual([480, 16385]);
-    const outRe = new Float64Array(plan.n_b);
-    const outIm = new Float64Array(plan.n_b);
-    plan.accumulate(re, im, 0, outRe, outIm, 0);
+    const onBins = { re_b: new Float64Array(plan.n_b).fill(1), im_b: new Float64Array(plan.n_b) };
+    const first = (part: 0 | 1) => h0_mpf.subarray(0, 2 * event.n_f).filter((_, k) => k % 2 === part);
+    const data = { re_f: event.strainRe_df, im_f: event.strainIm_df, ...onBins };
+    const h0 = { re_f: first(0), im_f: first(1), ...onBins };
+    const power_f = event.whiten_df.subarray(0, event.n_f).map((x) => x * x);
+    const { re_b: outRe, im_b: outIm } = plan.weights(power_f, data, h0);
     // 4 df g @ CubicSpline(fbin, eye)(f): [bin, re, im]; the largest has magnitude 2428.121027641531.
     const expected: [number, number, number][] = [
       [0, 5.346469965204899e-6, -3.7001875795901542e-6],
@@ -142,6 +147,6 @@ describe("summary weights", () => {
   });
 
   test("bins beyond the grid are an error that names both", () => {
-    expect(() => new SummaryWeights(fbin, f.slice(0, 100))).toThrow("found 5 to 40.25 Hz");
+    expect(() => new SummaryWeights(fbin, f.slice(0, 100), KERNELS)).toThrow("found 5 to 40.25 Hz");
   });
 });

@@ -67,15 +67,11 @@ const errors = (rows: readonly Row[]) => rows.map(({ error }) => error);
 async function nativeReference(subject: Subject): Promise<Reference> {
   const pool = new Pool(1, "auto");
   const { n_phi } = subject.digest.kwargs;
-  const search: Search = async (reference, chosen, n_t) => {
-    const items = {
-      bank_j: Int32Array.from(chosen, ({ bank }) => bank),
-      i_j: Int32Array.from(chosen, ({ i }) => i),
-    };
+  const search: Search = async (reference, items, n_t) => {
     const settings = { n_t, n_phi, symmetric: true };
-    return { lnlike_di: await likelihoods(subject, pool, reference, items, settings) };
+    return { lnlike_dj: await likelihoods(subject, pool, reference, items, settings) };
   };
-  return buildReference(subject.event, subject.band, subject.banks, search);
+  return buildReference(subject.event, subject.band, subject.banks, search, pool.kernels);
 }
 
 /** Rows within MAX_DROP of the best exact lnL, over all banks. */

@@ -1,5 +1,5 @@
 /** Stage 2 from the reference run's h0: the likelihood of every bank sample in every detector. */
-import type { Reference } from "../../src/gw/reference.ts";
+import type { SingleReference } from "../../src/gw/reference.ts";
 import { openNpz } from "../../src/io/npz.ts";
 import { availableKernels } from "../../src/kernels/table.ts";
 import { type Items, planIncoherent } from "../../src/stages/incoherent.ts";
@@ -42,7 +42,7 @@ export const incoherentLevel: Level = {
 export async function likelihoods(
   { bins, event }: Subject,
   pool: Pool,
-  reference: Reference,
+  reference: SingleReference,
   items: Items,
   settings: { readonly n_t: number; readonly n_phi: number; readonly symmetric: boolean },
 ): Promise<Float64Array> {

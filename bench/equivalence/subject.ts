@@ -5,6 +5,7 @@ import * as v from "valibot";
 import type { Event } from "../../src/gw/event.ts";
 import { type ReferenceWithH0, readReference } from "../../src/gw/reference-file.ts";
 import { readJson } from "../../src/io/json.ts";
+import { loadKernels } from "../../src/kernels/table.ts";
 import type { BankBins } from "../../src/stages/bank-samples.ts";
 import type { ExtrinsicSet } from "../../src/stages/coherent-plan.ts";
 import { extrinsicSet, importExtrinsic } from "../../src/stages/extrinsic-samples.ts";
@@ -37,7 +38,7 @@ export function openSubject(one: ReferenceCase): Subject {
     one,
     bins: { banks, mArr, b0: band.b0, fbin: band.fbin },
     digest: v.parse(DigestSchema, readJson(runPath(one, "digest.json"))),
-    reference: readReference(runPath(one, "reference.npz"), event, band, mArr),
+    reference: readReference(runPath(one, "reference.npz"), event, band, mArr, loadKernels("auto")),
     extrinsic: readExtrinsic(one, event),
   };
 }

@@ -2,29 +2,31 @@
 import * as v from "valibot";
 import { parseJson } from "../io/json.ts";
 import type { Npz } from "../io/npz.ts";
+import type { GridFunction } from "../kernels/setup-table.ts";
 import type { EventBand } from "./band.ts";
 import { detectorsNamed, geocenterDelays } from "./detectors.ts";
 import type { Event } from "./event.ts";
-import { type DetectorTemplate, networkFrameOf } from "./network-frame.ts";
+import { MatchedFilter } from "./matched-filter.ts";
+import { type Loudness, loudnessOf, networkFrameOf } from "./network-frame.ts";
 import { phaseRefdet } from "./prior.ts";
 import type { Alignment, Weights } from "./reference.ts";
 import { badEntry, readComplex, readReal, readText, unfit } from "./reference-entries.ts";
 import type { ReferenceWithH0 } from "./reference-file.ts";
 import {
   alignmentOf,
-  combinedWhitening,
   delayed,
   FADE_BINS,
   fadeBin,
   fadeNearMerger,
   fadeShare,
   type GridWaveform,
-  plusOfMode,
+  rowOfWaveform,
   turned,
   weightsOf,
 } from "./relative-binning.ts";
+import { combinedPower, rowOf, type Setting } from "./setting.ts";
 import { greenwichMeanSiderealTime } from "./sidereal.ts";
-import { cubicSpline, evaluateSpline, SummaryWeights } from "./spline.ts";
+import { cubicSpline, evaluateSpline } from "./spline.ts";
 
 /** Weights in the file that differ from those of this event by more, relative to the largest, are of another event. */
 const SAME_EVENT = 1e-6;
@@ -48,31 +50,25 @@ type Parameters = v.InferOutput<typeof ParametersSchema>;
  * all detectors use h0 faded for all of them, those of one detector h0 faded for it.
  * @throws DotpeError badData, notFinite (entries); mismatch if the file's weights are of other data.
  */
-export function readRawReference(
-  npz: Npz,
-  event: Event,
-  band: EventBand,
-  mArr: readonly number[],
-): ReferenceWithH0 {
-  const summary = new SummaryWeights(band.fbin, event.f);
+export function readRawReference(npz: Npz, setting: Setting, mArr: readonly number[]): ReferenceWithH0 {
+  const { event, band } = setting;
   const raw = readRawWaveform(npz, event, band, mArr.length);
   const parameters = readParameters(npz);
   const all = event.detectors.map((_, d) => d);
-  const atZero = delayed(raw, event, band, -event.tcoarse);
+  const atZero = delayed(raw, setting, -event.tcoarse);
   const fadedFor = (detectors: number[]) => {
-    const faded = fadeNearMerger(atZero, event, band, combinedWhitening(event, detectors));
-    return delayed(faded, event, band, event.tcoarse);
+    const faded = fadeNearMerger(atZero, setting, combinedPower(setting, detectors));
+    return delayed(faded, setting, event.tcoarse);
   };
   const h0 = fadedFor(all);
-  const weightsFor = (detectors: number[], waveform: GridWaveform) =>
-    weightsOf({ event, band, summary, h0: waveform, detectors });
-  const coherent = weightsFor(all, h0);
+  const coherent = weightsOf({ setting, h0, detectors: all });
   checkSameEvent(npz, coherent, [event.n_d, mArr.length, 2, band.fbin.length]);
   const coherentAlignment = readAlignment(npz, band.fbin.length);
-  const raw2 = plusOfMode(atZero, mArr.indexOf(2), event.n_f, band.fbin.length);
+  const m2 = mArr.indexOf(2);
+  const raw2 = rowOfWaveform(atZero, 2 * m2, setting);
   const asdDrift_d = readReal(npz, "asd_drift", [event.n_d]);
   const arrival_d = arrivals(event, parameters);
-  const templates = quadrupoleTemplates(event, raw, mArr.indexOf(2), parameters, arrival_d);
+  const loudness_d = quadrupoleLoudness(setting, raw, m2, parameters, arrival_d);
   return {
     source: npz.path,
     fbin: band.fbin,
@@ -80,15 +76,18 @@ export function readRawReference(
     n_d: event.n_d,
     detectors: event.detectors,
     asdDrift_d,
-    single: event.n_d === 1 ? [coherent] : all.map((d) => weightsFor([d], fadedFor([d]))),
+    single:
+      event.n_d === 1
+        ? [coherent]
+        : all.map((d) => weightsOf({ setting, h0: fadedFor([d]), detectors: [d] })),
     singleAlignment:
       event.n_d === 1
         ? coherentAlignment
-        : alignmentOf(event, band, summary, alignmentWaveform(event, band, raw2, coherentAlignment), [0]),
+        : alignmentOf(setting, alignmentWaveform(setting, raw2, coherentAlignment), [0]),
     coherent,
     coherentAlignment,
     arrival_d,
-    frame: networkFrameOf(event, templates, asdDrift_d, (frame) => phaseRefdet(parameters, frame)),
+    frame: networkFrameOf(event, loudness_d, asdDrift_d, (frame) => phaseRefdet(parameters, frame)),
     h0Re_mpb: h0.re_mpb,
     h0Im_mpb: h0.im_mpb,
   };
@@ -97,7 +96,7 @@ export function readRawReference(
 function readRawWaveform(npz: Npz, event: Event, band: EventBand, n_m: number): GridWaveform {
   const grid = readComplex(npz, "h0_raw_mpf", [n_m, 2, event.n_f]);
   const bins = readComplex(npz, "h0_raw_mpb", [n_m, 2, band.fbin.length]);
-  return { re_mpf: grid.re, im_mpf: grid.im, re_mpb: bins.re, im_mpb: bins.im };
+  return { n_p: 2, re_mpf: grid.re, im_mpf: grid.im, re_mpb: bins.re, im_mpb: bins.im };
 }
 
 function readParameters(npz: Npz): Parameters {
@@ -148,18 +147,14 @@ function checkSameEvent(npz: Npz, { dhRe_dmpb, dhIm_dmpb }: Weights, shape: read
  * with other ones, so it is not in h0_raw: the file holds it on the bins, after the fade. Undoing the fade gives it up to
  * the last bin of the fade; its ratio to h0_raw is smooth and carries it to the FFT grid and a few bins on.
  */
-function alignmentWaveform(
-  event: Event,
-  band: EventBand,
-  raw2: GridWaveform,
-  faded: Alignment,
-): GridWaveform {
+function alignmentWaveform(setting: Setting, raw2: GridFunction, faded: Alignment): GridFunction {
+  const { event, band } = setting;
   const { fbin } = band;
-  const whiten_f = combinedWhitening(
-    event,
+  const power_f = combinedPower(
+    setting,
     event.detectors.map((_, d) => d),
   );
-  const end = fadeBin(raw2.re_mpf, raw2.im_mpf, 0, whiten_f, band);
+  const end = fadeBin(raw2, power_f, setting);
   const share = fadeShare(fbin, end);
   const gain_b = new Float64Array(end + 1);
   const turn_b = new Float64Array(end + 1);
@@ -167,7 +162,7 @@ function alignmentWaveform(
     const kept = b === end ? 1 : share(fbin[b]);
     const unfade = (x: Float64Array) => (x[b] - x[end] * (1 - kept)) / kept;
     const [re, im] = [unfade(faded.h2plusRe_b), unfade(faded.h2plusIm_b)];
-    const [re0, im0] = [raw2.re_mpb[b], raw2.im_mpb[b]];
+    const [re0, im0] = [raw2.re_b[b], raw2.im_b[b]];
     gain_b[b] = Math.hypot(re, im) / Math.hypot(re0, im0);
     const angle = Math.atan2(im * re0 - re * im0, re * re0 + im * im0);
     const previous = b === 0 ? angle : turn_b[b - 1];
@@ -184,9 +179,9 @@ function alignmentWaveform(
       im.map((x, k) => gains[k] * (x * Math.cos(turns[k]) + re[k] * Math.sin(turns[k]))),
     ] as const;
   };
-  const [re_mpf, im_mpf] = carried(raw2.re_mpf, raw2.im_mpf, event.f);
-  const [re_mpb, im_mpb] = carried(raw2.re_mpb, raw2.im_mpb, fbin);
-  return { re_mpf, im_mpf, re_mpb, im_mpb };
+  const [re_f, im_f] = carried(raw2.re_f, raw2.im_f, event.f);
+  const [re_b, im_b] = carried(raw2.re_b, raw2.im_b, fbin);
+  return { re_f, im_f, re_b, im_b };
 }
 
 /** s from the start of the segment (d). */
@@ -201,18 +196,18 @@ function arrivals(event: Event, { ra, dec, t_geocenter }: Parameters): Float64Ar
 }
 
 /**
- * The quadrupole (l, m) = (2, 2) alone, moved to each arrival: cogwheel chooses the frame with it. For aligned spins m = 2
+ * How loud the quadrupole (l, m) = (2, 2) alone is at each arrival: cogwheel chooses the frame with it. For aligned spins m = 2
  * holds (2, 2) and (3, 2), which plus and cross mix with the spin-weighted harmonics' weights
  *   h+ = 2 (1 + c^2) A2 + (8 c^2 - 4) A3,   i hx = 4 c A2 + (6 c^3 - 2 c) A3,   c = cos iota,
  * so that A2 ~ (6 c^3 - 2 c) h+ - (8 c^2 - 4) i hx. Its norm does not matter.
  */
-function quadrupoleTemplates(
-  event: Event,
+function quadrupoleLoudness(
+  { event, power_df, kernels }: Setting,
   { re_mpf, im_mpf }: GridWaveform,
   m2: number,
   { iota }: Parameters,
   arrival_d: Float64Array,
-): DetectorTemplate[] {
+): Loudness[] {
   const { n_f, f, tcoarse } = event;
   const c = Math.cos(iota);
   const separable = Math.abs(c * (1 - c * c) ** 2) > SEPARABLE;
@@ -224,8 +219,11 @@ function quadrupoleTemplates(
     re[k] = ofPlus * re_mpf[plus + k] + ofCross * im_mpf[cross + k];
     im[k] = ofPlus * im_mpf[plus + k] - ofCross * re_mpf[cross + k];
   }
-  return Array.from(arrival_d, (arrival) => {
-    const [re_f, im_f] = turned(re, im, f, tcoarse - arrival);
-    return { re_f, im_f };
+  const filter = new MatchedFilter(f, kernels);
+  return Array.from(arrival_d, (arrival, d) => {
+    const [re_f, im_f] = turned(kernels, re, im, f, tcoarse - arrival);
+    const row = (x_df: Float64Array) => rowOf(x_df, d, n_f);
+    const data = { re_f: row(event.strainRe_df), im_f: row(event.strainIm_df), power_f: row(power_df) };
+    return loudnessOf(filter.run(data, { re_f, im_f }), event);
   });
 }

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { parseJson } from "../io/json.ts";
 import { encodeNpz, type Npz, type NpzEntry, openNpz } from "../io/npz.ts";
+import type { Kernels } from "../kernels/table.ts";
 import type { EventBand } from "./band.ts";
 import type { Event } from "./event.ts";
 import type { NetworkFrame } from "./prior.ts";
@@ -19,6 +20,7 @@ import {
   readText,
   unfit,
 } from "./reference-entries.ts";
+import { settingOf } from "./setting.ts";
 import { dataWeightsOfRecipe, type SmoothRecipe } from "./smooth-waveform.ts";
 
 /** A reference with h0 on the bins (m, p, b) as well, its merger at the event's time: what the file holds beyond. */
@@ -39,11 +41,13 @@ export function readReference(
   event: Event,
   band: EventBand,
   mArr: readonly number[],
+  kernels: Kernels,
 ): ReferenceWithH0 {
   const npz = openNpz(path);
   checkFits(npz, event, band, mArr);
   const needsFade = !npz.has("needs_fade") || npz.get("needs_fade").toFloat64()[0] !== 0;
-  return needsFade ? readRawReference(npz, event, band, mArr) : readOwn(npz, event, band, mArr);
+  if (needsFade) return readRawReference(npz, settingOf(event, band, kernels), mArr);
+  return readOwn(npz, event, band, mArr, kernels);
 }
 
 const Finite = v.pipe(v.number(), v.finite());
@@ -55,13 +59,20 @@ const FrameSchema = v.strictObject({
   phaseRefdet0: Finite,
 });
 
-function readOwn(npz: Npz, event: Event, band: EventBand, mArr: readonly number[]): ReferenceWithH0 {
+function readOwn(
+  npz: Npz,
+  event: Event,
+  band: EventBand,
+  mArr: readonly number[],
+  kernels: Kernels,
+): ReferenceWithH0 {
   const [n_d, n_m, n_b] = [event.n_d, mArr.length, band.fbin.length];
   const coherent = readWeights(npz, "", n_d, n_m, n_b);
   const single = npz.has("single_dh_weights_dmpb") ? readWeights(npz, "single_", n_d, n_m, n_b) : coherent;
   const h0 = readComplex(npz, "h0_mpb", [n_m, 2, n_b]);
   const h2plus = readComplex(npz, "h2plus0_fbin_first", [n_b]);
   const recipe = npz.has("h0_inspiral") ? readRecipe(npz, n_m, n_b) : undefined;
+  const setting = () => settingOf(event, band, kernels);
   return {
     source: npz.path,
     fbin: band.fbin,
@@ -81,7 +92,7 @@ function readOwn(npz: Npz, event: Event, band: EventBand, mArr: readonly number[
     frame: readFrame(npz, event),
     h0Re_mpb: h0.re,
     h0Im_mpb: h0.im,
-    ...(recipe && { recipe, dataWeightsAt: dataWeightsOfRecipe(event, band, mArr, recipe) }),
+    ...(recipe && { recipe, dataWeightsAt: dataWeightsOfRecipe(setting, mArr, recipe) }),
   };
 }
 

@@ -3,37 +3,34 @@
  * each detector. No waveform model is needed at run time, and the ratio of any good waveform to it is smooth.
  */
 import { DotpeError } from "../errors.ts";
+import type { GridFunction } from "../kernels/setup-table.ts";
+import type { Kernels } from "../kernels/table.ts";
 import { asdDrift } from "./asd-drift.ts";
 import type { EventBand } from "./band.ts";
 import type { Bank } from "./bank.ts";
+import { BankCatalogue, type BankItems } from "./bank-items.ts";
 import type { Event } from "./event.ts";
-import { IrfftPlan } from "./fft.ts";
-import { type DetectorTemplate, networkFrameOf } from "./network-frame.ts";
-import { mchirp } from "./prior.ts";
-import type { Reference } from "./reference.ts";
+import { type DetectorTemplate, MatchedFilter } from "./matched-filter.ts";
+import { type Loudness, loudnessOf, networkFrameOf } from "./network-frame.ts";
+import type { NetworkFrame } from "./prior.ts";
+import type { SingleReference, Weights } from "./reference.ts";
 import { type ReferenceWithH0, weightsOfDetector } from "./reference-file.ts";
-import { alignmentOf, phasors, plusOfMode, turned, weightsOf } from "./relative-binning.ts";
-import { type SampleOnGrid, sampleOnGrid } from "./sample-waveform.ts";
-import { bestResponse, type DetectorFit } from "./single-detector-fit.ts";
+import { alignmentOf, dataWeightsOf, type NormWeights, normWeightsOf, turned } from "./relative-binning.ts";
+import { combinedOnGrid, type SampleOnGrid, sampleOnGrid } from "./sample-waveform.ts";
+import { rowOf, type Setting, settingOf } from "./setting.ts";
+import { bestResponse, type DetectorFit, type FitReference } from "./single-detector-fit.ts";
 import { modulo } from "./sky-angles.ts";
 import { dataWeightsOfRecipe } from "./smooth-waveform.ts";
-import { SummaryWeights } from "./spline.ts";
-
-/** A bank sample, by the bank's place in the list. */
-export interface SearchItem {
-  readonly bank: number;
-  readonly i: number;
-}
 
 /**
- * Single-detector log likelihoods (d, item) of these items with this reference, maximised over phase and over n_t times
+ * Single-detector log likelihoods (d, j) of these items with this reference, maximised over phase and over n_t times
  * spaced 1/(2 f_max) around reference.arrival_d.
  */
 export type Search = (
-  reference: Reference,
-  items: readonly SearchItem[],
+  reference: SingleReference,
+  items: BankItems,
   n_t: number,
-) => Promise<{ lnlike_di: Float64Array }>;
+) => Promise<{ lnlike_dj: Float64Array }>;
 
 /** Samples of the first pass, spread over the banks, and of a later one, nearest in chirp mass to the best so far. */
 export const N_COARSE = 512;
@@ -46,17 +43,6 @@ const N_PHI = 64;
 /** A sample must be better by this much in log likelihood to be worth one more pass. */
 const WORTHWHILE = 1;
 
-/** What stays the same while the reference changes. */
-interface Setting {
-  readonly event: Event;
-  readonly band: EventBand;
-  readonly summary: SummaryWeights;
-}
-
-function settingOf(event: Event, band: EventBand): Setting {
-  return { event, band, summary: new SummaryWeights(band.fbin, event.f) };
-}
-
 /**
  * Finds the reference; `search` is called two or three times.
  * @throws DotpeError notFinite if no sample has a finite likelihood, or the noise near the event cannot be estimated.
@@ -66,23 +52,44 @@ export async function buildReference(
   band: EventBand,
   banks: readonly Bank[],
   search: Search,
+  kernels: Kernels,
 ): Promise<ReferenceWithH0> {
-  const setting = settingOf(event, band);
-  const middle = medianItem(banks);
-  const atCoarse_d = new Float64Array(event.n_d).fill(event.tcoarse);
-  const start = referenceFromSample(event, band, banks[middle.bank], middle.i, atCoarse_d);
-  const coarse = stridedItems(banks);
-  let best = coarse[(await searched(search, start, coarse, timesWithin(event, COARSE_WINDOW))).at];
-  let reference = settled(setting, banks[best.bank], best.i, start);
+  const setting = settingOf(event, band, kernels);
+  const filter = new MatchedFilter(event.f, kernels);
+  const catalogue = new BankCatalogue(banks);
+  const start = startingPoint(setting, banks, catalogue.median());
+  const coarse = catalogue.strided(N_COARSE);
+  const first = await searched(search, start, coarse, timesWithin(event, COARSE_WINDOW));
+  let best = at(coarse, first.j);
+  let found = settled(setting, filter, banks[best.bank], best.i, start);
   for (let pass = 0; pass < 2; pass++) {
-    const near = nearestItems(banks, best);
-    const { at, lnl_i } = await searched(search, reference, near, timesWithin(event, NEAR_WINDOW));
-    if (at === 0) break;
-    best = near[at];
-    reference = settled(setting, banks[best.bank], best.i, reference);
-    if (lnl_i[at] - lnl_i[0] <= WORTHWHILE) break;
+    const near = catalogue.nearest(best.bank, best.i, N_NEAR);
+    const { j, lnl_j } = await searched(search, found.single, near, timesWithin(event, NEAR_WINDOW));
+    if (j === 0) break;
+    best = at(near, j);
+    found = settled(setting, filter, banks[best.bank], best.i, found.single);
+    if (lnl_j[j] - lnl_j[0] <= WORTHWHILE) break;
   }
-  return reference;
+  return completed(setting, banks[best.bank], best.i, found);
+}
+
+function at({ bank_j, i_j }: BankItems, j: number): { bank: number; i: number } {
+  return { bank: bank_j[j], i: i_j[j] };
+}
+
+function startingPoint(setting: Setting, banks: readonly Bank[], items: BankItems): SingleReference {
+  const { bank, i } = at(items, 0);
+  const sample = sampleOnGrid(setting, banks[bank], i);
+  const { event } = setting;
+  const norms = normWeightsOf({ setting, h0: sample.h0, detectors: detectorsOf(event) });
+  const atCoarse_d = new Float64Array(event.n_d).fill(event.tcoarse);
+  return singleReference(
+    setting,
+    banks[bank],
+    sample,
+    weightsAt(setting, sample, norms, atCoarse_d),
+    atCoarse_d,
+  );
 }
 
 /**
@@ -96,66 +103,137 @@ export function referenceFromSample(
   bank: Bank,
   i: number,
   arrival_d: Float64Array,
+  kernels: Kernels,
 ): ReferenceWithH0 {
-  return assemble(settingOf(event, band), bank, i, sampleOnGrid(event, band, bank, i), arrival_d);
+  const setting = settingOf(event, band, kernels);
+  const sample = sampleOnGrid(setting, bank, i);
+  const norms = normWeightsOf({ setting, h0: sample.h0, detectors: detectorsOf(event) });
+  const coherent = weightsAt(setting, sample, norms, arrival_d);
+  const frame = {
+    tgps: event.tgps,
+    detectorPair: event.detectors.slice(0, 2).join(""),
+    refDetector: event.detectors[0],
+    fAvg: 0,
+    phaseRefdet0: 0,
+  };
+  const single = singleReference(setting, bank, sample, coherent, arrival_d);
+  return completed(setting, bank, i, { sample, coherent, single, frame });
 }
 
-function assemble(
-  { event, band, summary }: Setting,
-  bank: Bank,
-  i: number,
-  { h0, h, recipe }: SampleOnGrid,
+function detectorsOf(event: Event): number[] {
+  return event.detectors.map((_, d) => d);
+}
+
+function weightsAt(
+  setting: Setting,
+  { h0 }: SampleOnGrid,
+  norms: NormWeights,
   arrival_d: Float64Array,
-): ReferenceWithH0 {
-  const mArr = bank.config.m_arr;
-  const detectors = event.detectors.map((_, d) => d);
-  const coherent = weightsOf({ event, band, summary, h0, detectors, delay_d: arrival_d });
-  const h2plus = plusOfMode(h, mArr.indexOf(2), event.n_f, band.fbin.length);
-  const [h0Re_mpb, h0Im_mpb] = turned(h0.re_mpb, h0.im_mpb, band.fbin, -event.tcoarse);
+): Weights {
+  const detectors = detectorsOf(setting.event);
+  return { ...dataWeightsOf({ setting, h0, detectors, delay_d: arrival_d }), ...norms };
+}
+
+/** What a sample's weights give the search; noise drift 1. */
+function singleReference(
+  setting: Setting,
+  bank: Bank,
+  sample: SampleOnGrid,
+  coherent: Weights,
+  arrival_d: Float64Array,
+): SingleReference {
+  const { event, band } = setting;
   return {
-    source: `native: ${bank.id} sample ${i}`,
     fbin: band.fbin,
-    mArr,
+    mArr: bank.config.m_arr,
     n_d: event.n_d,
-    detectors: event.detectors,
     asdDrift_d: new Float64Array(event.n_d).fill(1),
-    single: detectors.map((d) => weightsOfDetector(coherent, d, event.n_d)),
-    singleAlignment: alignmentOf(event, band, summary, h2plus, [0]),
-    coherent,
-    coherentAlignment: alignmentOf(event, band, summary, h2plus, detectors),
+    single: singlesOf(coherent, event.n_d),
+    singleAlignment: alignmentOf(setting, plusOfQuadrupole(setting, bank, sample), [0]),
     arrival_d,
-    frame: {
-      tgps: event.tgps,
-      detectorPair: event.detectors.slice(0, 2).join(""),
-      refDetector: event.detectors[0],
-      fAvg: 0,
-      phaseRefdet0: 0,
-    },
-    h0Re_mpb,
-    h0Im_mpb,
-    recipe,
-    dataWeightsAt: dataWeightsOfRecipe(event, band, mArr, recipe),
   };
 }
 
-/**
- * The reference of a sample at the arrivals that fit it best, with noise drift and frame.
- * @param previous weights for a first fit around its arrivals; a second one uses the sample's own
- */
-function settled(setting: Setting, bank: Bank, i: number, previous: Reference): ReferenceWithH0 {
-  const { event, band } = setting;
-  const sample = sampleOnGrid(event, band, bank, i);
-  const fit = (weights: Reference) =>
-    bestResponse(weights, event, sample.h, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI });
-  const rough = assemble(setting, bank, i, sample, fit(previous).arrival_d);
-  const { fits, arrival_d } = fit(rough);
-  const reference = assemble(setting, bank, i, sample, arrival_d);
-  const templates = fits.map((fit) => templateOf(event, reference.mArr, sample, fit));
-  const asdDrift_d = driftsOf(event, templates);
-  const frame = networkFrameOf(event, templates, asdDrift_d, ({ fAvg }, d) =>
+function singlesOf(coherent: Weights, n_d: number): Weights[] {
+  return Array.from({ length: n_d }, (_, d) => weightsOfDetector(coherent, d, n_d));
+}
+
+/** The sample's (m = 2, plus) on the grid and the bins. */
+function plusOfQuadrupole(setting: Setting, bank: Bank, sample: SampleOnGrid): GridFunction {
+  const m2 = bank.config.m_arr.indexOf(2);
+  const factor_mpc = new Float64Array(4 * bank.config.m_arr.length);
+  factor_mpc[4 * m2] = 1;
+  const n_b = setting.band.fbin.length;
+  return {
+    ...combinedOnGrid(setting, sample, factor_mpc),
+    re_b: rowOf(sample.re_mpb, 2 * m2, n_b),
+    im_b: rowOf(sample.im_mpb, 2 * m2, n_b),
+  };
+}
+
+/** A sample at the arrivals that fit it best, with noise drift and frame. */
+interface Settled {
+  readonly sample: SampleOnGrid;
+  readonly coherent: Weights;
+  readonly single: SingleReference;
+  readonly frame: NetworkFrame;
+}
+
+/** @param previous weights for a first fit around its arrivals; a second one uses the sample's own */
+function settled(
+  setting: Setting,
+  filter: MatchedFilter,
+  bank: Bank,
+  i: number,
+  previous: FitReference,
+): Settled {
+  const { event, kernels } = setting;
+  const sample = sampleOnGrid(setting, bank, i);
+  const norms = normWeightsOf({ setting, h0: sample.h0, detectors: detectorsOf(event) });
+  const fit = (weights: FitReference) =>
+    bestResponse(weights, event, sample, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI }, kernels);
+  const rough_d = fit(previous).arrival_d;
+  const rough = singlesOf(weightsAt(setting, sample, norms, rough_d), event.n_d);
+  const undrifted_d = new Float64Array(event.n_d).fill(1);
+  const { fits, arrival_d } = fit({
+    ...previous,
+    single: rough,
+    asdDrift_d: undrifted_d,
+    arrival_d: rough_d,
+  });
+  const coherent = weightsAt(setting, sample, norms, arrival_d);
+  const outputs = fits.map((one, d) =>
+    noiseAround(setting, filter, d, templateOf(setting, bank, sample, one)),
+  );
+  const asdDrift_d = Float64Array.from(outputs, ({ drift }) => drift);
+  const frame = networkFrameOf(event, outputs, asdDrift_d, ({ fAvg }, d) =>
     signalPhase(fits[d], bank.samples.iota[i], fits[d].t - event.tcoarse, fAvg),
   );
-  return { ...reference, asdDrift_d, frame };
+  const single = { ...singleReference(setting, bank, sample, coherent, arrival_d), asdDrift_d };
+  return { sample, coherent, single, frame };
+}
+
+/** What the stages after the search need beyond it. */
+function completed(setting: Setting, bank: Bank, i: number, found: Settled): ReferenceWithH0 {
+  const { event, band, kernels } = setting;
+  const { sample, coherent, single, frame } = found;
+  // Both polarizations of h0 are the same.
+  const twice = (x: Float64Array) => bothPolarizations(x, band.fbin.length);
+  const [h0Re_mb, h0Im_mb] = turned(kernels, sample.h0.re_mpb, sample.h0.im_mpb, band.fbin, -event.tcoarse);
+  return {
+    ...single,
+    ...{ source: `native: ${bank.id} sample ${i}`, detectors: event.detectors, coherent, frame },
+    coherentAlignment: alignmentOf(setting, plusOfQuadrupole(setting, bank, sample), detectorsOf(event)),
+    ...{ h0Re_mpb: twice(h0Re_mb), h0Im_mpb: twice(h0Im_mb), recipe: sample.recipe },
+    dataWeightsAt: dataWeightsOfRecipe(() => settingOf(event, band, kernels), single.mArr, sample.recipe),
+  };
+}
+
+/** (m, b) to (m, p, b). */
+function bothPolarizations(x_mb: Float64Array, n_b: number): Float64Array {
+  const out_mpb = new Float64Array(2 * x_mb.length);
+  for (let mp = 0; mp * n_b < out_mpb.length; mp++) out_mpb.set(rowOf(x_mb, mp >> 1, n_b), mp * n_b);
+  return out_mpb;
 }
 
 /** Points of the time grid that cover +-window (s): even. */
@@ -165,46 +243,38 @@ function timesWithin({ f, n_f }: Event, window: number): number {
 
 /** What the detector of a fit sees: sum_mp r_p h_mp exp(i m phi) exp(-2 pi i f t). */
 export function templateOf(
-  { n_f, f }: Event,
-  mArr: readonly number[],
-  { h }: SampleOnGrid,
+  setting: Setting,
+  bank: Bank,
+  sample: SampleOnGrid,
   { t, phi, response_p }: DetectorFit,
 ): DetectorTemplate {
-  const re_f = new Float64Array(n_f);
-  const im_f = new Float64Array(n_f);
-  const [cos, sin] = phasors(f, -t);
-  for (let mp = 0; mp < 2 * mArr.length; mp++) {
-    const angle = mArr[mp >> 1] * phi;
-    const response = response_p[mp & 1];
-    const [c, s] = [response * Math.cos(angle), response * Math.sin(angle)];
-    for (let k = 0; k < n_f; k++) {
-      const [re, im] = [h.re_mpf[mp * n_f + k], h.im_mpf[mp * n_f + k]];
-      re_f[k] += re * c - im * s;
-      im_f[k] += re * s + im * c;
-    }
-  }
-  for (let k = 0; k < n_f; k++) {
-    const [re, im] = [re_f[k], im_f[k]];
-    re_f[k] = re * cos[k] - im * sin[k];
-    im_f[k] = re * sin[k] + im * cos[k];
-  }
-  return { re_f, im_f };
+  const factor_mpc = Float64Array.from(
+    bank.config.m_arr.flatMap((m) =>
+      response_p.flatMap((response) => [response * Math.cos(m * phi), response * Math.sin(m * phi)]),
+    ),
+  );
+  const { re_f, im_f } = combinedOnGrid(setting, sample, factor_mpc);
+  const [re, im] = turned(setting.kernels, re_f, im_f, setting.event.f, -t);
+  return { re_f: re, im_f: im };
 }
 
-function driftsOf(event: Event, templates: readonly DetectorTemplate[]): Float64Array {
-  const plan = new IrfftPlan(2 * (event.n_f - 1));
-  return Float64Array.from(templates, ({ re_f, im_f }, d) => {
-    const row = (x_df: Float64Array) => x_df.subarray(d * event.n_f, (d + 1) * event.n_f);
-    const [strainRe, strainIm] = [row(event.strainRe_df), row(event.strainIm_df)];
-    const data = { strainRe, strainIm, whiten: row(event.whiten_df), frequencies: event.f };
-    try {
-      return asdDrift({ templateRe: re_f, templateIm: im_f, ...data }, plan);
-    } catch (error) {
-      if (!(error instanceof DotpeError)) throw error;
-      const where = `${event.path}: detector ${event.detectors[d]}`;
-      throw new DotpeError(error.exit, `${where}: ${error.message}`, error.hint);
-    }
-  });
+/** Noise drift of detector d, and how loud the template is there. */
+function noiseAround(
+  { event, power_df, kernels }: Setting,
+  filter: MatchedFilter,
+  d: number,
+  template: DetectorTemplate,
+): Loudness & { drift: number } {
+  const row = (x_df: Float64Array) => rowOf(x_df, d, event.n_f);
+  const data = { re_f: row(event.strainRe_df), im_f: row(event.strainIm_df), power_f: row(power_df) };
+  const output = filter.run(data, template);
+  try {
+    return { drift: asdDrift(output, 2 * event.f[event.n_f - 1], kernels), ...loudnessOf(output, event) };
+  } catch (error) {
+    if (!(error instanceof DotpeError)) throw error;
+    const where = `${event.path}: detector ${event.detectors[d]}`;
+    throw new DotpeError(error.exit, `${where}: ${error.message}`, error.hint);
+  }
 }
 
 /**
@@ -218,61 +288,25 @@ function signalPhase({ phi, response_p }: DetectorFit, iota: number, t: number, 
   return modulo(Math.atan2(im, re) + 2 * phi - 2 * Math.PI * fAvg * t);
 }
 
+/** Sums the detectors' likelihoods; j is the best sample. */
 async function searched(
   search: Search,
-  reference: Reference,
-  items: readonly SearchItem[],
+  reference: SingleReference,
+  items: BankItems,
   n_t: number,
-): Promise<{ at: number; lnl_i: Float64Array }> {
-  const { lnlike_di } = await search(reference, items, n_t);
-  const lnl_i = new Float64Array(items.length);
-  for (let k = 0; k < lnlike_di.length; k++) lnl_i[k % items.length] += lnlike_di[k];
-  let at = -1;
-  for (let k = 0; k < lnl_i.length; k++) {
-    if (Number.isFinite(lnl_i[k]) && (at === -1 || lnl_i[k] > lnl_i[at])) at = k;
+): Promise<{ j: number; lnl_j: Float64Array }> {
+  const { lnlike_dj } = await search(reference, items, n_t);
+  const n_j = items.i_j.length;
+  const lnl_j = new Float64Array(n_j);
+  for (let k = 0; k < lnlike_dj.length; k++) lnl_j[k % n_j] += lnlike_dj[k];
+  let best = -1;
+  for (let j = 0; j < n_j; j++) {
+    if (Number.isFinite(lnl_j[j]) && (best === -1 || lnl_j[j] > lnl_j[best])) best = j;
   }
-  if (at >= 0) return { at, lnl_i };
+  if (best >= 0) return { j: best, lnl_j };
   throw new DotpeError(
     "notFinite",
-    `reference waveform: none of ${items.length} bank samples has a finite likelihood`,
+    `reference waveform: none of ${n_j} bank samples has a finite likelihood`,
     "Check the bank's waveforms and the event's strain.",
   );
-}
-
-function allItems(banks: readonly Bank[]): SearchItem[] {
-  return banks.flatMap(({ n_i }, bank) => Array.from({ length: n_i }, (_, i) => ({ bank, i })));
-}
-
-function logChirpMass(banks: readonly Bank[], { bank, i }: SearchItem): number {
-  const { m1, m2 } = banks[bank].samples;
-  return Math.log(mchirp(m1[i], m2[i]));
-}
-
-/** The sample with the median chirp mass. */
-function medianItem(banks: readonly Bank[]): SearchItem {
-  const items = sortedBy(allItems(banks), (item) => logChirpMass(banks, item));
-  return items[items.length >> 1];
-}
-
-/** At most `N_COARSE` samples, evenly spread over all banks. */
-function stridedItems(banks: readonly Bank[]): SearchItem[] {
-  const items = allItems(banks);
-  const stride = Math.ceil(items.length / N_COARSE);
-  return items.filter((_, k) => k % stride === 0);
-}
-
-/** The `N_NEAR` samples nearest in ln chirp mass, `best` first. */
-function nearestItems(banks: readonly Bank[], best: SearchItem): SearchItem[] {
-  const centre = logChirpMass(banks, best);
-  const isBest = ({ bank, i }: SearchItem) => bank === best.bank && i === best.i;
-  const distance = (item: SearchItem) => (isBest(item) ? -1 : Math.abs(logChirpMass(banks, item) - centre));
-  return sortedBy(allItems(banks), distance).slice(0, N_NEAR);
-}
-
-/** Sorted by a number; equal ones keep their order. */
-function sortedBy(items: readonly SearchItem[], key: (item: SearchItem) => number): SearchItem[] {
-  return items
-    .map((item) => ({ item, value: key(item) }))
-    .sort((a, b) => a.value - b.value)
-    .map(({ item }) => item);
 }

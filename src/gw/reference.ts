@@ -25,25 +25,29 @@ export interface Alignment {
   readonly h2plusIm_b: Float64Array;
 }
 
-export interface Reference {
-  /** 'native' with the bank sample it came from, or the file's path. */
-  readonly source: string;
+/** What stage 2 needs of a reference: each detector by itself. */
+export interface SingleReference {
   readonly fbin: Float64Array;
   readonly mArr: readonly number[];
   readonly n_d: number;
-  /** Letters of the detectors, in the order of every axis d. */
-  readonly detectors: readonly string[];
   /** Local noise standard deviation over the average, by detector: inner products carry its square's inverse. */
   readonly asdDrift_d: Float64Array;
-  /** For each detector alone (n_d = 1 in each): stage 2. */
+  /** For each detector alone (n_d = 1 in each). */
   readonly single: readonly Weights[];
-  /** Of the first detector alone: stage 2. */
+  /** Of the first detector alone. */
   readonly singleAlignment: Alignment;
+  /** Arrival of h0 in each detector, s from the start of the segment (includes tcoarse). */
+  readonly arrival_d: Float64Array;
+}
+
+export interface Reference extends SingleReference {
+  /** 'native' with the bank sample it came from, or the file's path. */
+  readonly source: string;
+  /** Letters of the detectors, in the order of every axis d. */
+  readonly detectors: readonly string[];
   /** All detectors: stages 4 and 5. */
   readonly coherent: Weights;
   readonly coherentAlignment: Alignment;
-  /** Arrival of h0 in each detector, s from the start of the segment (includes tcoarse). */
-  readonly arrival_d: Float64Array;
   readonly frame: NetworkFrame;
   /**
    * Weights of <d|h> in detector d, (1, m, p, b), with h0 moved to another arrival (s from the start of the segment): as

@@ -4,91 +4,71 @@
  * arXiv:2207.03508). `SummaryWeights` is the integral of a smooth ratio against an oscillating function.
  */
 import { modePairs } from "../axes.ts";
-import type { EventBand } from "./band.ts";
-import type { Event } from "./event.ts";
+import type { GridFunction, SetupKernels } from "../kernels/setup-table.ts";
 import type { Alignment, DataWeights, Weights } from "./reference.ts";
-import type { SummaryWeights } from "./spline.ts";
+import { combinedPower, rowOf, type Setting } from "./setting.ts";
 
 /** A waveform by mode and polarization on the FFT grid (m, p, f) and on the bins (m, p, b), 1/Hz. */
 export interface GridWaveform {
+  /** 1: both polarizations are the same waveform, and p has one place. */
+  readonly n_p: 1 | 2;
   readonly re_mpf: Float64Array;
   readonly im_mpf: Float64Array;
   readonly re_mpb: Float64Array;
   readonly im_mpb: Float64Array;
 }
 
-/** The event's data of some detectors. */
-type Grid = Pick<Event, "n_f" | "f" | "strainRe_df" | "strainIm_df" | "whiten_df">;
-
 /** The fade ends where this share of the SNR^2 has accumulated, and takes this many bins. */
 const FADE_SHARE = 0.99;
 export const FADE_BINS = 3;
 
-/** h exp(-2 pi i f delay): a copy of the waveform, moved to a later time (s). */
-export function delayed(h: GridWaveform, event: Grid, band: EventBand, delay: number): GridWaveform {
-  const [re_mpf, im_mpf] = turned(h.re_mpf, h.im_mpf, event.f, -delay);
-  const [re_mpb, im_mpb] = turned(h.re_mpb, h.im_mpb, band.fbin, -delay);
-  return { re_mpf, im_mpf, re_mpb, im_mpb };
-}
-
 /** (re + i im) exp(2 pi i f t); the last axis of re, im is f's. */
 export function turned(
+  { turn }: Pick<SetupKernels, "turn">,
   re: Float64Array,
   im: Float64Array,
   f: Float64Array,
   t: number,
 ): [re: Float64Array, im: Float64Array] {
-  const [cos, sin] = phasors(f, t);
-  const outRe = new Float64Array(re.length);
-  const outIm = new Float64Array(re.length);
-  for (let k = 0; k < re.length; k++) {
-    const j = k % f.length;
-    outRe[k] = re[k] * cos[j] - im[k] * sin[j];
-    outIm[k] = re[k] * sin[j] + im[k] * cos[j];
+  const n_f = f.length;
+  const [outRe, outIm] = [new Float64Array(re.length), new Float64Array(re.length)];
+  const out_cf = new Float64Array(2 * n_f);
+  for (let start = 0; start < re.length; start += n_f) {
+    turn(out_cf, re.subarray(start, start + n_f), im.subarray(start, start + n_f), f, t, n_f);
+    outRe.set(out_cf.subarray(0, n_f), start);
+    outIm.set(out_cf.subarray(n_f), start);
   }
   return [outRe, outIm];
 }
 
-/** cos and sin of 2 pi f t; whole turns are taken out first, so that long times keep their digits. */
-export function phasors(f: Float64Array, t: number): [cos: Float64Array, sin: Float64Array] {
-  const cos = new Float64Array(f.length);
-  const sin = new Float64Array(f.length);
-  for (let k = 0; k < f.length; k++) {
-    const turns = f[k] * t;
-    const angle = 2 * Math.PI * (turns - Math.round(turns));
-    cos[k] = Math.cos(angle);
-    sin[k] = Math.sin(angle);
-  }
-  return [cos, sin];
+/** h exp(-2 pi i f delay): a copy of the waveform, moved to a later time (s). */
+export function delayed(h: GridWaveform, { event, band, kernels }: Setting, delay: number): GridWaveform {
+  const [re_mpf, im_mpf] = turned(kernels, h.re_mpf, h.im_mpf, event.f, -delay);
+  const [re_mpb, im_mpb] = turned(kernels, h.re_mpb, h.im_mpb, band.fbin, -delay);
+  return { n_p: h.n_p, re_mpf, im_mpf, re_mpb, im_mpb };
 }
 
-/** The whitening filter of several detectors together: root of the sum of squares (f). */
-export function combinedWhitening({ whiten_df, n_f }: Grid, detectors: readonly number[]): Float64Array {
-  const whiten_f = new Float64Array(n_f);
-  for (const d of detectors) for (let f = 0; f < n_f; f++) whiten_f[f] += whiten_df[d * n_f + f] ** 2;
-  return whiten_f.map(Math.sqrt);
+/** One row (m, p) of a waveform: views. */
+export function rowOfWaveform(h: GridWaveform, row: number, { event, band }: Setting): GridFunction {
+  return {
+    re_f: rowOf(h.re_mpf, row, event.n_f),
+    im_f: rowOf(h.im_mpf, row, event.n_f),
+    re_b: rowOf(h.re_mpb, row, band.fbin.length),
+    im_b: rowOf(h.im_mpb, row, band.fbin.length),
+  };
 }
 
 /**
  * Bin at which the fade of one mode and polarization ends: the first one not below the frequency where `FADE_SHARE` of the
  * SNR^2 has accumulated.
- * @param re,im h on the FFT grid from `offset`
+ * @param power_f 1/PSD, see `combinedPower`
  */
 export function fadeBin(
-  re: Float64Array,
-  im: Float64Array,
-  offset: number,
-  whiten_f: Float64Array,
-  { f_index }: EventBand,
+  { re_f, im_f }: Pick<GridFunction, "re_f" | "im_f">,
+  power_f: Float64Array,
+  { band: { f_index }, kernels }: Setting,
 ): number {
-  const n_f = whiten_f.length;
-  const cumulated_f = new Float64Array(n_f);
-  let sum = 0;
-  for (let f = 0; f < n_f; f++) {
-    sum += (re[offset + f] ** 2 + im[offset + f] ** 2) * whiten_f[f] ** 2;
-    cumulated_f[f] = sum;
-  }
-  const f99 = cumulated_f.findIndex((value) => value / sum >= FADE_SHARE);
+  const f99 = kernels.powerIndex(re_f, im_f, power_f, FADE_SHARE, power_f.length);
   const bin = f_index.findIndex((index) => index >= f99);
   return Math.max(bin === -1 ? f_index.length - 1 : bin, Math.min(FADE_BINS, f_index.length - 1));
 }
@@ -100,51 +80,52 @@ export function fadeShare(fbin: Float64Array, end: number): (f: number) => numbe
   return (f) => Math.cos((Math.min(Math.max((f - start) / width, 0), 1) * Math.PI) / 2) ** 2;
 }
 
+/** A copy of one mode and polarization that fades to a constant near its merger: see `fadeNearMerger`. */
+function faded(h: GridFunction, setting: Setting, power_f: Float64Array): GridFunction {
+  const { event, band } = setting;
+  const end = fadeBin(h, power_f, setting);
+  const share = fadeShare(band.fbin, end);
+  const copyOf = (values: Float64Array, f: Float64Array, places: readonly [number, number], last: number) => {
+    const out = values.slice();
+    for (let k = places[0]; k < places[1]; k++) {
+      const kept = share(f[k]);
+      out[k] = values[k] * kept + last * (1 - kept);
+    }
+    return out.fill(last, places[1]);
+  };
+  const onGrid = [band.f_index[end - FADE_BINS], band.f_index[end]] as const;
+  const onBins = [end - FADE_BINS, end] as const;
+  const [lastRe, lastIm] = [h.re_b[end], h.im_b[end]];
+  return {
+    re_f: copyOf(h.re_f, event.f, onGrid, lastRe),
+    im_f: copyOf(h.im_f, event.f, onGrid, lastIm),
+    re_b: copyOf(h.re_b, band.fbin, onBins, lastRe),
+    im_b: copyOf(h.im_b, band.fbin, onBins, lastIm),
+  };
+}
+
 /**
  * A copy of the waveform in which each mode and polarization fades to a constant near its merger, so that dividing by it
  * stays harmless where it would vanish (what cogwheel does to every reference waveform). The waveform's merger should be
  * at time zero: a constant is smooth then.
- * @param whiten_f filter that weighs the SNR^2, see `combinedWhitening`
+ * @param power_f 1/PSD that weighs the SNR^2, see `combinedPower`
  */
-export function fadeNearMerger(
-  h: GridWaveform,
-  event: Grid,
-  band: EventBand,
-  whiten_f: Float64Array,
-): GridWaveform {
-  const { n_f } = event;
-  const n_b = band.fbin.length;
-  const [re_mpf, im_mpf, re_mpb, im_mpb] = [h.re_mpf, h.im_mpf, h.re_mpb, h.im_mpb].map((x) => x.slice());
-  for (let mp = 0; mp * n_f < re_mpf.length; mp++) {
-    const end = fadeBin(re_mpf, im_mpf, mp * n_f, whiten_f, band);
-    const share = fadeShare(band.fbin, end);
-    const lastRe = re_mpb[mp * n_b + end];
-    const lastIm = im_mpb[mp * n_b + end];
-    blend(re_mpf, mp * n_f, event.f, share, lastRe);
-    blend(im_mpf, mp * n_f, event.f, share, lastIm);
-    blend(re_mpb, mp * n_b, band.fbin, share, lastRe);
-    blend(im_mpb, mp * n_b, band.fbin, share, lastIm);
+export function fadeNearMerger(h: GridWaveform, setting: Setting, power_f: Float64Array): GridWaveform {
+  const [re_mpf, im_mpf, re_mpb, im_mpb] = [h.re_mpf, h.im_mpf, h.re_mpb, h.im_mpb].map(
+    (x) => new Float64Array(x.length),
+  );
+  const out = { n_p: h.n_p, re_mpf, im_mpf, re_mpb, im_mpb };
+  const { n_f } = setting.event;
+  for (let row = 0; row * n_f < re_mpf.length; row++) {
+    const from = faded(rowOfWaveform(h, row, setting), setting, power_f);
+    const to = rowOfWaveform(out, row, setting);
+    for (const part of ["re_f", "im_f", "re_b", "im_b"] as const) to[part].set(from[part]);
   }
-  return { re_mpf, im_mpf, re_mpb, im_mpb };
-}
-
-function blend(
-  values: Float64Array,
-  offset: number,
-  f: Float64Array,
-  share: (f: number) => number,
-  last: number,
-): void {
-  for (let k = 0; k < f.length; k++) {
-    const kept = share(f[k]);
-    values[offset + k] = values[offset + k] * kept + last * (1 - kept);
-  }
+  return out;
 }
 
 export interface WeightsInput {
-  readonly event: Grid;
-  readonly band: EventBand;
-  readonly summary: SummaryWeights;
+  readonly setting: Setting;
   readonly h0: GridWaveform;
   /** Positions on the event's d axis; the weights have these detectors, in this order. */
   readonly detectors: readonly number[];
@@ -158,180 +139,100 @@ export interface WeightsInput {
  * time zero of the segment.
  */
 export function weightsOf(input: WeightsInput): Weights {
-  const { detectors, h0, band } = input;
-  const n_d = detectors.length;
-  const n_b = band.fbin.length;
-  const n_m = h0.re_mpb.length / (2 * n_b);
-  const n_M = (n_m * (n_m + 1)) / 2;
-  const weights: Weights = {
-    dhRe_dmpb: new Float64Array(n_d * n_m * 2 * n_b),
-    dhIm_dmpb: new Float64Array(n_d * n_m * 2 * n_b),
-    hhRe_dMpPb: new Float64Array(n_d * n_M * 4 * n_b),
-    hhIm_dMpPb: new Float64Array(n_d * n_M * 4 * n_b),
-  };
-  const agree_m = Array.from({ length: n_m }, (_, m) => polarizationsAgree(h0, m, n_m));
-  for (let at = 0; at < n_d; at++) {
-    addDataWeights(input, at, agree_m, weights);
-    addNormWeights(input, at, agree_m, weights);
-  }
-  return weights;
+  return { ...dataWeightsOf(input), ...normWeightsOf(input) };
 }
 
-/** Whether plus and cross of mode m are the same waveform: their weights are then computed once. */
-function polarizationsAgree(h: GridWaveform, m: number, n_m: number): boolean {
-  return [h.re_mpf, h.im_mpf, h.re_mpb, h.im_mpb].every((x) => {
-    const size = x.length / (2 * n_m);
-    const cross = x.subarray((2 * m + 1) * size, (2 * m + 2) * size);
-    return x.subarray(2 * m * size, (2 * m + 1) * size).every((value, k) => value === cross[k]);
-  });
+function modesOf({ h0, setting }: WeightsInput): number {
+  return h0.re_mpb.length / (h0.n_p * setting.band.fbin.length);
 }
 
-/** The part of `weightsOf` that <d|h> needs. */
+/**
+ * The part of `weightsOf` that <d|h> needs: w_mpb = summary[ blued strain conj(h0_mp) ] / conj(h0_mpb), h0 delayed.
+ * Blued strain is strain times 1/PSD.
+ */
 export function dataWeightsOf(input: WeightsInput): DataWeights {
-  const n_b = input.band.fbin.length;
-  const n_m = input.h0.re_mpb.length / (2 * n_b);
-  const agree_m = Array.from({ length: n_m }, (_, m) => polarizationsAgree(input.h0, m, n_m));
-  const n = input.detectors.length * 2 * n_m * n_b;
-  const weights = { dhRe_dmpb: new Float64Array(n), dhIm_dmpb: new Float64Array(n) };
-  for (let at = 0; at < input.detectors.length; at++) addDataWeights(input, at, agree_m, weights);
-  return weights;
-}
-
-/** w_mpb = summary[ blued strain conj(h0_mp) ] / conj(h0_mpb), h0 delayed. */
-function addDataWeights(
-  input: WeightsInput,
-  at: number,
-  agree_m: readonly boolean[],
-  out: DataWeights,
-): void {
-  const n_m = agree_m.length;
-  const { event, band, summary, h0, detectors, delay_d } = input;
-  const { n_f } = event;
-  const n_b = band.fbin.length;
-  const delay = delay_d?.[at] ?? 0;
-  const [blueRe, blueIm] = bluedStrain(event, detectors[at], delay);
-  const [cos, sin] = phasors(band.fbin, -delay);
-  const re = new Float64Array(n_f);
-  const im = new Float64Array(n_f);
-  for (let mp = 0; mp < 2 * n_m; mp++) {
-    const offset = (at * 2 * n_m + mp) * n_b;
-    if (mp % 2 === 1 && agree_m[mp >> 1]) {
-      copyRows([out.dhRe_dmpb, out.dhIm_dmpb], offset - n_b, offset, n_b);
-      continue;
-    }
-    for (let f = summary.fStart; f < summary.fEnd; f++) {
-      const hRe = h0.re_mpf[mp * n_f + f];
-      const hIm = h0.im_mpf[mp * n_f + f];
-      re[f] = blueRe[f] * hRe + blueIm[f] * hIm;
-      im[f] = blueIm[f] * hRe - blueRe[f] * hIm;
-    }
-    summary.accumulate(re, im, 0, out.dhRe_dmpb, out.dhIm_dmpb, offset);
-    for (let b = 0; b < n_b; b++) {
-      const hRe = h0.re_mpb[mp * n_b + b];
-      const hIm = h0.im_mpb[mp * n_b + b];
-      // conj(h0_b e^{-2 pi i f_b delay})
-      const re0 = hRe * cos[b] - hIm * sin[b];
-      const im0 = -(hRe * sin[b] + hIm * cos[b]);
-      divide(out.dhRe_dmpb, out.dhIm_dmpb, offset + b, re0, im0);
-    }
-  }
-}
-
-/** Strain times the squared whitening filter, moved earlier by `delay`: blued strain exp(+2 pi i f delay) (f). */
-function bluedStrain(event: Grid, d: number, delay: number): [re: Float64Array, im: Float64Array] {
-  const { n_f, f, strainRe_df, strainIm_df, whiten_df } = event;
-  const [cos, sin] = phasors(f, delay);
-  const re = new Float64Array(n_f);
-  const im = new Float64Array(n_f);
-  for (let k = 0; k < n_f; k++) {
-    const weight = whiten_df[d * n_f + k] ** 2;
-    const strainRe = weight * strainRe_df[d * n_f + k];
-    const strainIm = weight * strainIm_df[d * n_f + k];
-    re[k] = strainRe * cos[k] - strainIm * sin[k];
-    im[k] = strainRe * sin[k] + strainIm * cos[k];
-  }
-  return [re, im];
-}
-
-/** w_MpPb = summary[ whitened h0_mp conj(whitened h0_m'P) ] / (h0_mpb conj(h0_m'Pb)); twice that where m != m'. */
-function addNormWeights(input: WeightsInput, at: number, agree_m: readonly boolean[], out: Weights): void {
-  const n_m = agree_m.length;
-  const { event, band, summary, h0, detectors } = input;
-  const { n_f, whiten_df } = event;
-  const n_b = band.fbin.length;
-  const re = new Float64Array(n_f);
-  const im = new Float64Array(n_f);
-  let offset = at * modePairs(n_m).length * 4 * n_b;
-  for (const [m, m2] of modePairs(n_m)) {
-    const multiplicity = m === m2 ? 1 : 2;
-    for (let pP = 0; pP < 4; pP++, offset += n_b) {
-      const first = 2 * m + (pP >> 1);
-      const second = 2 * m2 + (pP & 1);
-      const like = (agree_m[m] ? 0 : pP & 2) + (agree_m[m2] ? 0 : pP & 1);
-      if (like !== pP) {
-        copyRows([out.hhRe_dMpPb, out.hhIm_dMpPb], offset - (pP - like) * n_b, offset, n_b);
+  const { setting, h0, detectors, delay_d } = input;
+  const { event, band, summary, kernels, power_df } = setting;
+  const [n_f, n_b] = [event.n_f, band.fbin.length];
+  const n_m = modesOf(input);
+  const size = detectors.length * n_m * 2 * n_b;
+  const [dhRe_dmpb, dhIm_dmpb] = [new Float64Array(size), new Float64Array(size)];
+  const early_cf = new Float64Array(2 * n_f);
+  const late_cb = new Float64Array(2 * n_b);
+  const data = {
+    ...{ re_f: early_cf.subarray(0, n_f), im_f: early_cf.subarray(n_f) },
+    ...{ re_b: new Float64Array(n_b).fill(1), im_b: new Float64Array(n_b) },
+  };
+  for (const [at, d] of detectors.entries()) {
+    const delay = delay_d?.[at] ?? 0;
+    const [strainRe, strainIm] = [rowOf(event.strainRe_df, d, n_f), rowOf(event.strainIm_df, d, n_f)];
+    // Instead of h0 later, the strain earlier: once for all modes.
+    kernels.turn(early_cf, strainRe, strainIm, event.f, delay, n_f);
+    for (let mp = 0; mp < 2 * n_m; mp++) {
+      const offset = (at * 2 * n_m + mp) * n_b;
+      if (mp % 2 === 1 && h0.n_p === 1) {
+        copyRow([dhRe_dmpb, dhIm_dmpb], offset - n_b, offset, n_b);
         continue;
       }
-      for (let f = summary.fStart; f < summary.fEnd; f++) {
-        const weight = whiten_df[detectors[at] * n_f + f] ** 2;
-        const [aRe, aIm] = [h0.re_mpf[first * n_f + f], h0.im_mpf[first * n_f + f]];
-        const [bRe, bIm] = [h0.re_mpf[second * n_f + f], h0.im_mpf[second * n_f + f]];
-        re[f] = weight * (aRe * bRe + aIm * bIm);
-        im[f] = weight * (aIm * bRe - aRe * bIm);
-      }
-      summary.accumulate(re, im, 0, out.hhRe_dMpPb, out.hhIm_dMpPb, offset);
-      for (let b = 0; b < n_b; b++) {
-        const [aRe, aIm] = [h0.re_mpb[first * n_b + b], h0.im_mpb[first * n_b + b]];
-        const [bRe, bIm] = [h0.re_mpb[second * n_b + b], h0.im_mpb[second * n_b + b]];
-        const re0 = (aRe * bRe + aIm * bIm) / multiplicity;
-        const im0 = (aIm * bRe - aRe * bIm) / multiplicity;
-        divide(out.hhRe_dMpPb, out.hhIm_dMpPb, offset + b, re0, im0);
+      const row = rowOfWaveform(h0, h0.n_p === 1 ? mp >> 1 : mp, setting);
+      kernels.turn(late_cb, row.re_b, row.im_b, band.fbin, -delay, n_b);
+      const late = { ...row, re_b: late_cb.subarray(0, n_b), im_b: late_cb.subarray(n_b) };
+      const { re_b, im_b } = summary.weights(rowOf(power_df, d, n_f), data, late);
+      dhRe_dmpb.set(re_b, offset);
+      dhIm_dmpb.set(im_b, offset);
+    }
+  }
+  return { dhRe_dmpb, dhIm_dmpb };
+}
+
+/** The part of a detector's `Weights` that <h|h> needs: the same wherever h0 arrives. */
+export type NormWeights = Pick<Weights, "hhRe_dMpPb" | "hhIm_dMpPb">;
+
+/** w_MpPb = summary[ whitened h0_mp conj(whitened h0_m'P) ] / (h0_mpb conj(h0_m'Pb)); twice that where m != m'. */
+export function normWeightsOf(input: WeightsInput): NormWeights {
+  const { setting, h0, detectors } = input;
+  const { n_p } = h0;
+  const n_b = setting.band.fbin.length;
+  const n_m = modesOf(input);
+  const pairs = modePairs(n_m);
+  const size = detectors.length * pairs.length * 4 * n_b;
+  const [hhRe_dMpPb, hhIm_dMpPb] = [new Float64Array(size), new Float64Array(size)];
+  const rows = Array.from({ length: n_m * n_p }, (_, row) => rowOfWaveform(h0, row, setting));
+  let offset = 0;
+  for (const d of detectors) {
+    const power_f = rowOf(setting.power_df, d, setting.event.n_f);
+    for (const [m, m2] of pairs) {
+      for (let pP = 0; pP < 4; pP++, offset += n_b) {
+        if (n_p === 1 && pP > 0) {
+          copyRow([hhRe_dMpPb, hhIm_dMpPb], offset - n_b, offset, n_b);
+          continue;
+        }
+        const [first, second] = n_p === 1 ? [m, m2] : [2 * m + (pP >> 1), 2 * m2 + (pP & 1)];
+        const factor = m === m2 ? 1 : 2;
+        const { re_b, im_b } = setting.summary.weights(power_f, rows[first], rows[second], factor);
+        hhRe_dMpPb.set(re_b, offset);
+        hhIm_dMpPb.set(im_b, offset);
       }
     }
   }
+  return { hhRe_dMpPb, hhIm_dMpPb };
 }
 
-function copyRows(arrays: readonly Float64Array[], from: number, to: number, n: number): void {
+function copyRow(arrays: readonly Float64Array[], from: number, to: number, n: number): void {
   for (const array of arrays) array.copyWithin(to, from, from + n);
-}
-
-/** x[k] /= re + i im. */
-function divide(xRe: Float64Array, xIm: Float64Array, k: number, re: number, im: number): void {
-  const [a, b] = [xRe[k], xIm[k]];
-  const square = re * re + im * im;
-  xRe[k] = (a * re + b * im) / square;
-  xIm[k] = (b * re - a * im) / square;
-}
-
-/** The plus polarization of the mode at position m (views) as a waveform of one mode and polarization. */
-export function plusOfMode(h: GridWaveform, m: number, n_f: number, n_b: number): GridWaveform {
-  const row = (x: Float64Array, n: number) => x.subarray(2 * m * n, (2 * m + 1) * n);
-  return {
-    re_mpf: row(h.re_mpf, n_f),
-    im_mpf: row(h.im_mpf, n_f),
-    re_mpb: row(h.re_mpb, n_b),
-    im_mpb: row(h.im_mpb, n_b),
-  };
 }
 
 /**
  * What time alignment against a reference needs, for `detectors` together: the reference's (m = 2, plus), faded, and
  * the fit weights sqrt(summary[ sum_d |h2plus|^2 wht_d^2 ]) of each bin.
- * @param h2plus see `plusOfMode`; merger at time zero
+ * @param h2plus merger at time zero
  */
-export function alignmentOf(
-  event: Grid,
-  band: EventBand,
-  summary: SummaryWeights,
-  h2plus: GridWaveform,
-  detectors: readonly number[],
-): Alignment {
-  const whiten_f = combinedWhitening(event, detectors);
-  const { re_mpf, im_mpf, re_mpb, im_mpb } = fadeNearMerger(h2plus, event, band, whiten_f);
-  const power_f = whiten_f.map((w, f) => w * w * (re_mpf[f] ** 2 + im_mpf[f] ** 2));
-  const n_b = band.fbin.length;
-  const power_b = new Float64Array(n_b);
-  summary.accumulate(power_f, new Float64Array(event.n_f), 0, power_b, new Float64Array(n_b), 0);
-  const polyfit_b = power_b.map((power) => Math.sqrt(Math.max(power, 0)));
-  return { polyfit_b, h2plusRe_b: re_mpb, h2plusIm_b: im_mpb };
+export function alignmentOf(setting: Setting, h2plus: GridFunction, detectors: readonly number[]): Alignment {
+  const power_f = combinedPower(setting, detectors);
+  const h = faded(h2plus, setting, power_f);
+  const n_b = h.re_b.length;
+  const one = { ...h, re_b: new Float64Array(n_b).fill(1), im_b: new Float64Array(n_b) };
+  const { re_b } = setting.summary.weights(power_f, one, one);
+  const polyfit_b = re_b.map((power) => Math.sqrt(Math.max(power, 0)));
+  return { polyfit_b, h2plusRe_b: h.re_b, h2plusIm_b: h.im_b };
 }

@@ -1,11 +1,12 @@
 /** A bank sample's waveform carried from the bins to the event's FFT grid. */
+import type { GridFunction } from "../kernels/setup-table.ts";
 import type { EventBand } from "./band.ts";
 import { type Bank, mapBlock } from "./bank.ts";
-import type { Event } from "./event.ts";
 import type { ComplexArray } from "./reference-entries.ts";
-import { combinedWhitening, type GridWaveform } from "./relative-binning.ts";
-import { emptyWaveform, inspiralByMode, type SmoothRecipe, smoothMode } from "./smooth-waveform.ts";
-import { cubicSpline, evaluateSpline } from "./spline.ts";
+import type { GridWaveform } from "./relative-binning.ts";
+import type { Setting } from "./setting.ts";
+import { type SmoothRecipe, smoothWaveform } from "./smooth-waveform.ts";
+import { inspiralPhase } from "./taylor-f2.ts";
 
 /** A bank sample on the used bins, (m, p, b) each: h = amplitude exp(i phase), 1/Hz at 1 Mpc. Copies. */
 export interface SampleBins {
@@ -33,8 +34,11 @@ export function sampleBins(bank: Bank, i: number, { b0, b1 }: EventBand): Sample
 export interface SampleOnGrid {
   /** Amplitude f^(-7/6) and a smooth phase like the sample's, for every mode: one can divide by it. */
   readonly h0: GridWaveform;
-  /** The sample itself. */
-  readonly h: GridWaveform;
+  /** The sample itself on the bins (m, p, b). */
+  readonly re_mpb: Float64Array;
+  readonly im_mpb: Float64Array;
+  /** Pieces of the splines through the ratio of the sample and h0 (m, p, c, j, 4): see `CubicSpline`. */
+  readonly ratio_mpcj: Float64Array;
   /** What h0 was made of. */
   readonly recipe: SmoothRecipe;
 }
@@ -53,21 +57,19 @@ interface Rest {
  * their circular combinations, and m/2 times the quadrupole's, each mode takes the smoothest for both polarizations. The
  * sample itself is h0 times a spline through their ratio.
  */
-export function sampleOnGrid(event: Event, band: EventBand, bank: Bank, i: number): SampleOnGrid {
+export function sampleOnGrid(setting: Setting, bank: Bank, i: number): SampleOnGrid {
   const { m_arr } = bank.config;
-  const { fbin } = band;
+  const { fbin } = setting.band;
   const n_b = fbin.length;
-  const h_mpb = onBins(sampleBins(bank, i, band));
-  const [h0, h] = [emptyWaveform(m_arr.length, event.n_f, n_b), emptyWaveform(m_arr.length, event.n_f, n_b)];
-  h.re_mpb.set(h_mpb.re);
-  h.im_mpb.set(h_mpb.im);
+  const h_mpb = onBins(sampleBins(bank, i, setting.band));
   const { m1, m2, s1z, s2z } = bank.samples;
   const inspiral = { m1: m1[i], m2: m2[i], s1z: s1z[i], s2z: s2z[i] };
-  const inspiralOf = inspiralByMode(inspiral);
+  const quadrupole = inspiralPhase(inspiral);
   const rest_mb = new Float64Array(m_arr.length * n_b);
-  const weight_b = inspiralPower(event, band);
+  const weight_b = inspiralPower(setting);
   const restOf = (m: number, others: Rest[]) => {
-    const model_b = Float64Array.from(fbin, inspiralOf(m_arr[m]));
+    const mode = m_arr[m];
+    const model_b = fbin.map((f) => (mode === 0 ? 0 : (mode / 2) * quadrupole((2 * f) / mode)));
     const own = combinations(h_mpb, m, n_b).map((z) => restBeyond(z, model_b, weight_b));
     return [...own, ...others].reduce((best, rest) => (rest.roughness < best.roughness ? rest : best));
   };
@@ -75,9 +77,11 @@ export function sampleOnGrid(event: Event, band: EventBand, bank: Bank, i: numbe
   for (const [m, mode] of m_arr.entries()) {
     const { rest_b } = mode === 2 ? main : restOf(m, [scaled(main, mode / 2)]);
     rest_mb.set(rest_b, m * n_b);
-    fillMode(h0, h, m, rest_b, inspiralOf(mode), event, band);
   }
-  return { h0, h, recipe: { rest_mb, inspiral } };
+  const recipe = { rest_mb, inspiral };
+  const h0 = smoothWaveform(setting, m_arr, recipe);
+  const ratio_mpcj = ratioPieces(setting, h_mpb, h0);
+  return { h0, re_mpb: h_mpb.re, im_mpb: h_mpb.im, ratio_mpcj, recipe };
 }
 
 function onBins({ amplitude_mpb, phase_mpb }: SampleBins): ComplexArray {
@@ -88,15 +92,13 @@ function onBins({ amplitude_mpb, phase_mpb }: SampleBins): ComplexArray {
 }
 
 /** SNR^2 of an inspiral around each bin, all detectors, any norm: what roughness is weighed with. */
-function inspiralPower(event: Event, { fbin, f_index }: EventBand): Float64Array {
-  const whiten_f = combinedWhitening(
-    event,
-    event.detectors.map((_, d) => d),
-  );
+function inspiralPower({ event, band: { fbin, f_index }, power_df }: Setting): Float64Array {
   const last = fbin.length - 1;
   return fbin.map((f, b) => {
     const width = (fbin[Math.min(b + 1, last)] - fbin[Math.max(b - 1, 0)]) / 2;
-    return f ** (-7 / 3) * whiten_f[f_index[b]] ** 2 * width;
+    let power = 0;
+    for (let d = 0; d < event.n_d; d++) power += power_df[d * event.n_f + f_index[b]];
+    return f ** (-7 / 3) * power * width;
   });
 }
 
@@ -139,45 +141,38 @@ function scaled({ rest_b, roughness }: Rest, factor: number): Rest {
   return { rest_b: rest_b.map((x) => factor * x), roughness: factor * factor * roughness };
 }
 
-/** Both polarizations of mode m: h0 on grid and bins, h on the grid. */
-function fillMode(
-  h0: GridWaveform,
-  h: GridWaveform,
-  m: number,
-  rest_b: Float64Array,
-  inspiral: (f: number) => number,
-  event: Event,
-  { fbin, f_index }: EventBand,
-): void {
-  const n_b = fbin.length;
-  const first = f_index[0];
-  const f_grid = event.f.subarray(first, f_index[n_b - 1] + 1);
-  const { base_f, base_b } = smoothMode(fbin, f_grid, rest_b, inspiral);
-  for (const mp of [2 * m, 2 * m + 1]) {
-    const [re, im] = [h.re_mpb, h.im_mpb].map((x) => x.subarray(mp * n_b, (mp + 1) * n_b));
-    const square_b = base_b.re.map((x, b) => x * x + base_b.im[b] ** 2);
-    const ratioRe = evaluateSpline(
-      cubicSpline(
-        fbin,
-        re.map((x, b) => (x * base_b.re[b] + im[b] * base_b.im[b]) / square_b[b]),
-      ),
-      f_grid,
-    );
-    const ratioIm = evaluateSpline(
-      cubicSpline(
-        fbin,
-        im.map((x, b) => (x * base_b.re[b] - re[b] * base_b.im[b]) / square_b[b]),
-      ),
-      f_grid,
-    );
-    const at = mp * event.n_f + first;
-    h0.re_mpb.set(base_b.re, mp * n_b);
-    h0.im_mpb.set(base_b.im, mp * n_b);
-    h0.re_mpf.set(base_f.re, at);
-    h0.im_mpf.set(base_f.im, at);
-    for (let k = 0; k < f_grid.length; k++) {
-      h.re_mpf[at + k] = base_f.re[k] * ratioRe[k] - base_f.im[k] * ratioIm[k];
-      h.im_mpf[at + k] = base_f.re[k] * ratioIm[k] + base_f.im[k] * ratioRe[k];
+/** Splines through h / h0 on the bins, real and imaginary parts, (m, p, c, j, 4). */
+function ratioPieces({ summary }: Setting, { re, im }: ComplexArray, h0: GridWaveform): Float64Array {
+  const { n_b } = summary;
+  const size = 4 * (n_b - 1);
+  const pieces = new Float64Array((re.length / n_b) * 2 * size);
+  const [ratioRe, ratioIm] = [new Float64Array(n_b), new Float64Array(n_b)];
+  for (let mp = 0; mp * n_b < re.length; mp++) {
+    for (let b = 0; b < n_b; b++) {
+      const [at, base] = [mp * n_b + b, (mp >> 1) * n_b + b];
+      const [bRe, bIm] = [h0.re_mpb[base], h0.im_mpb[base]];
+      const square = bRe * bRe + bIm * bIm;
+      ratioRe[b] = (re[at] * bRe + im[at] * bIm) / square;
+      ratioIm[b] = (im[at] * bRe - re[at] * bIm) / square;
     }
+    summary.writeSpline(pieces.subarray(2 * mp * size), ratioRe);
+    summary.writeSpline(pieces.subarray((2 * mp + 1) * size), ratioIm);
   }
+  return pieces;
+}
+
+/**
+ * sum_mp factor_mp h_mp on the FFT grid (zero outside the bins): h0 times the splines through the ratio to it.
+ * @param factor_mpc complex factors
+ */
+export function combinedOnGrid(
+  { event, summary, kernels }: Setting,
+  { h0, ratio_mpcj }: SampleOnGrid,
+  factor_mpc: Float64Array,
+): Pick<GridFunction, "re_f" | "im_f"> {
+  const { n_f, f } = event;
+  const out_cf = new Float64Array(2 * n_f);
+  const n_m = factor_mpc.length / 4;
+  kernels.splineSum(out_cf, h0.re_mpf, h0.im_mpf, f, summary.grid, ratio_mpcj, factor_mpc, n_m, n_f);
+  return { re_f: out_cf.subarray(0, n_f), im_f: out_cf.subarray(n_f) };
 }

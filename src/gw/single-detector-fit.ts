@@ -1,9 +1,9 @@
 /** The best fit of one waveform to each detector alone: over both polarizations' amplitudes, phase and time. */
 import { modePairs } from "../axes.ts";
+import type { Kernels } from "../kernels/table.ts";
 import type { Event } from "./event.ts";
 import { jointArrivals } from "./joint-arrival.ts";
 import type { Reference, Weights } from "./reference.ts";
-import { phasors } from "./relative-binning.ts";
 
 /** Best response of one detector to a waveform. */
 export interface DetectorFit {
@@ -23,163 +23,108 @@ export interface BinWaveform {
   readonly im_mpb: Float64Array;
 }
 
-/** What one detector needs: its weights of n_m modes, on the bins. */
-interface FitProblem {
-  readonly fbin: Float64Array;
-  readonly mArr: readonly number[];
-  readonly weights: Weights;
-  readonly h: BinWaveform;
-}
+/** Weights, noise drift and arrivals that a fit starts from. */
+export type FitReference = Pick<Reference, "fbin" | "mArr" | "single" | "asdDrift_d" | "arrival_d">;
 
 const REFINEMENTS = 8;
 /** Each refinement tries this many steps to either side, then divides the step by as many. */
 const REFINE_REACH = 3;
-/** Below this share of the product of its diagonal, the determinant of H means that one polarization is redundant. */
-const SINGULAR = 1e-10;
 
-/** <h|h> by difference of modes: H_pP(phi) = Re sum_M norms_MpP exp(i (m - m') phi), symmetric; (M, p, P). */
-function normsOf({ fbin, mArr, weights, h }: FitProblem): { re: Float64Array; im: Float64Array } {
-  const n_b = fbin.length;
-  const pairs = modePairs(mArr.length);
-  const re = new Float64Array(4 * pairs.length);
-  const im = new Float64Array(4 * pairs.length);
-  for (const [M, [m, m2]] of pairs.entries()) {
-    for (let pP = 0; pP < 4; pP++) {
-      const first = (2 * m + (pP >> 1)) * n_b;
-      const second = (2 * m2 + (pP & 1)) * n_b;
-      const offset = (4 * M + pP) * n_b;
-      let [sumRe, sumIm] = [0, 0];
-      for (let b = 0; b < n_b; b++) {
-        const [aRe, aIm] = [h.re_mpb[first + b], h.im_mpb[first + b]];
-        const [bRe, bIm] = [h.re_mpb[second + b], h.im_mpb[second + b]];
-        const re0 = aRe * bRe + aIm * bIm;
-        const im0 = aIm * bRe - aRe * bIm;
-        const [wRe, wIm] = [weights.hhRe_dMpPb[offset + b], weights.hhIm_dMpPb[offset + b]];
-        sumRe += wRe * re0 - wIm * im0;
-        sumIm += wRe * im0 + wIm * re0;
-      }
-      re[4 * M + pP] = sumRe;
-      im[4 * M + pP] = sumIm;
-    }
-  }
-  return { re, im };
+/** A waveform, and one detector's weights, with the bins padded to a multiple of 8 as the kernels take them. */
+interface FitProblem {
+  readonly mArr: readonly number[];
+  readonly n_bp: number;
+  readonly f_b: Float64Array;
+  readonly h_mpcb: Float64Array;
+  readonly weights: Weights;
+  readonly n_b: number;
 }
 
-/** (H00, H01, H11) at one phase. */
-function normAt(
-  norms: { re: Float64Array; im: Float64Array },
-  mArr: readonly number[],
-  phi: number,
-): number[] {
-  const H = [0, 0, 0, 0];
-  for (const [M, [m, m2]] of modePairs(mArr.length).entries()) {
-    const angle = (mArr[m] - mArr[m2]) * phi;
-    const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-    for (let pP = 0; pP < 4; pP++) H[pP] += norms.re[4 * M + pP] * cos - norms.im[4 * M + pP] * sin;
+/** Rows of split arrays, interleaved (row, c, b) and padded. */
+function padded(re: Float64Array, im: Float64Array, n_b: number, n_bp: number): Float64Array {
+  const out = new Float64Array((2 * n_bp * re.length) / n_b);
+  for (let from = 0, to = 0; from < re.length; from += n_b, to += 2 * n_bp) {
+    out.set(re.subarray(from, from + n_b), to);
+    out.set(im.subarray(from, from + n_b), to + n_bp);
   }
-  return [H[0], 0.5 * (H[1] + H[2]), H[3]];
-}
-
-/** The products w_mpb conj(h_mpb), from which z_mp(t) = sum_b products_mpb exp(2 pi i f_b t). */
-function productsOf({ weights, h }: FitProblem): { re: Float64Array; im: Float64Array } {
-  const { dhRe_dmpb, dhIm_dmpb } = weights;
-  const re = new Float64Array(dhRe_dmpb.length);
-  const im = new Float64Array(dhRe_dmpb.length);
-  for (let k = 0; k < re.length; k++) {
-    re[k] = dhRe_dmpb[k] * h.re_mpb[k] + dhIm_dmpb[k] * h.im_mpb[k];
-    im[k] = dhIm_dmpb[k] * h.re_mpb[k] - dhRe_dmpb[k] * h.im_mpb[k];
-  }
-  return { re, im };
-}
-
-/** H^-1 d; where the polarizations cannot be told apart, the louder one alone. */
-function solve(d0: number, d1: number, [H00, H01, H11]: readonly number[]): [number, number] {
-  const determinant = H00 * H11 - H01 * H01;
-  if (determinant > SINGULAR * H00 * H11) {
-    return [(H11 * d0 - H01 * d1) / determinant, (H00 * d1 - H01 * d0) / determinant];
-  }
-  if (!(H00 > 0 || H11 > 0)) return [0, 0];
-  return H00 >= H11 ? [d0 / H00, 0] : [0, d1 / H11];
-}
-
-/** What the fit needs at one phase: cos and sin of m phi, and (H00, H01, H11). */
-interface FitPhase {
-  readonly phi: number;
-  readonly cos_m: readonly number[];
-  readonly sin_m: readonly number[];
-  readonly H: readonly number[];
+  return out;
 }
 
 /** Fits of one waveform to one detector, at any (t, phi). */
 class DetectorFitter {
-  private readonly problem: FitProblem;
-  private readonly norms: { re: Float64Array; im: Float64Array };
-  private readonly products: { re: Float64Array; im: Float64Array };
-  private readonly asdDrift: number;
+  /** w conj(h), from which z_mp(t) = sum_b g_mpb exp(2 pi i f_b t). */
+  private readonly g_mpcb: Float64Array;
+  /** <h|h> by pair of modes: H_pP(phi) = Re sum_M norms_MpP exp(i (m - m') phi), (M, p, P, c). */
+  private readonly norms_MpPc: Float64Array;
 
-  constructor(problem: FitProblem, asdDrift: number) {
-    this.problem = problem;
-    this.norms = normsOf(problem);
-    this.products = productsOf(problem);
-    this.asdDrift = asdDrift;
+  constructor(
+    private readonly problem: FitProblem,
+    private readonly asdDrift: number,
+    private readonly kernels: Kernels,
+  ) {
+    const { mArr, n_b, n_bp, h_mpcb, weights } = problem;
+    const n_mp = 2 * mArr.length;
+    this.g_mpcb = new Float64Array(h_mpcb.length);
+    const w_mpcb = padded(weights.dhRe_dmpb, weights.dhIm_dmpb, n_b, n_bp);
+    kernels.weighted(this.g_mpcb, w_mpcb, h_mpcb, 1, n_mp, n_bp);
+    const terms = modePairs(mArr.length).flatMap(([m, m2]) =>
+      [0, 1, 2, 3].flatMap((pP) => [2 * m + (pP >> 1), 2 * m2 + (pP & 1), COMPLEX]),
+    );
+    const n_g = terms.length / 3;
+    const groups = [Int32Array.from(terms), new Int32Array(n_g).fill(1), n_g] as const;
+    const w = padded(weights.hhRe_dMpPb, weights.hhIm_dMpPb, n_b, n_bp);
+    this.norms_MpPc = new Float64Array(2 * n_g);
+    kernels.modeProducts(this.norms_MpPc, h_mpcb, w, ...groups, 1, 1, n_mp, n_bp);
   }
 
-  phasesAt(phis: readonly number[]): FitPhase[] {
+  /** The best of these phases at the times start + k step. */
+  bestOf(start: number, step: number, n_t: number, phi_o: readonly number[]): DetectorFit[] {
+    const { mArr, f_b, n_bp } = this.problem;
+    const turn_omc = Float64Array.from(
+      phi_o.flatMap((phi) => mArr.flatMap((m) => [Math.cos(m * phi), Math.sin(m * phi)])),
+    );
+    const H_ox = Float64Array.from(phi_o.flatMap((phi) => this.normAt(phi)));
+    const best_tx = new Float64Array(4 * n_t);
+    const sizes = [n_t, phi_o.length, mArr.length, n_bp] as const;
+    this.kernels.bestResponses(best_tx, this.g_mpcb, f_b, start, step, turn_omc, H_ox, ...sizes);
+    return Array.from({ length: n_t }, (_, t) => {
+      const [lnl, o, r0, r1] = best_tx.subarray(4 * t, 4 * t + 4);
+      return { lnl: lnl / this.asdDrift ** 2, t: start + t * step, phi: phi_o[o], response_p: [r0, r1] };
+    });
+  }
+
+  /** (H00, H01, H11) at one phase. */
+  private normAt(phi: number): [number, number, number] {
     const { mArr } = this.problem;
-    return phis.map((phi) => ({
-      phi,
-      cos_m: mArr.map((m) => Math.cos(m * phi)),
-      sin_m: mArr.map((m) => Math.sin(m * phi)),
-      H: normAt(this.norms, mArr, phi),
-    }));
-  }
-
-  /** The best of these phases at time t. */
-  bestOf(t: number, phases: readonly FitPhase[]): DetectorFit {
-    const { fbin, mArr } = this.problem;
-    const n_b = fbin.length;
-    const [cos, sin] = phasors(fbin, t);
-    const zRe_mp = new Float64Array(2 * mArr.length);
-    const zIm_mp = new Float64Array(2 * mArr.length);
-    for (let mp = 0; mp < zRe_mp.length; mp++) {
-      let [sumRe, sumIm] = [0, 0];
-      for (let b = 0, k = mp * n_b; b < n_b; b++, k++) {
-        sumRe += this.products.re[k] * cos[b] - this.products.im[k] * sin[b];
-        sumIm += this.products.re[k] * sin[b] + this.products.im[k] * cos[b];
+    const H = [0, 0, 0, 0];
+    for (const [M, [m, m2]] of modePairs(mArr.length).entries()) {
+      const angle = (mArr[m] - mArr[m2]) * phi;
+      const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
+      for (let pP = 0; pP < 4; pP++) {
+        const at = 2 * (4 * M + pP);
+        H[pP] += this.norms_MpPc[at] * cos - this.norms_MpPc[at + 1] * sin;
       }
-      zRe_mp[mp] = sumRe;
-      zIm_mp[mp] = sumIm;
     }
-    return loudest(phases.map((phase) => this.fitAt(t, phase, zRe_mp, zIm_mp)));
-  }
-
-  private fitAt(t: number, phase: FitPhase, zRe_mp: Float64Array, zIm_mp: Float64Array): DetectorFit {
-    const { phi, cos_m, sin_m, H } = phase;
-    let [d0, d1] = [0, 0];
-    for (let m = 0; m < cos_m.length; m++) {
-      d0 += zRe_mp[2 * m] * cos_m[m] + zIm_mp[2 * m] * sin_m[m];
-      d1 += zRe_mp[2 * m + 1] * cos_m[m] + zIm_mp[2 * m + 1] * sin_m[m];
-    }
-    const response_p = solve(d0, d1, H);
-    const lnl = (0.5 * (d0 * response_p[0] + d1 * response_p[1])) / this.asdDrift ** 2;
-    return { lnl, t, phi, response_p };
+    return [H[0], 0.5 * (H[1] + H[2]), H[3]];
   }
 
   /** The best of a grid around (t, phi), the steps shrinking. */
   refine(start: DetectorFit, stepT: number, stepPhi: number): DetectorFit {
-    const offsets = Array.from({ length: 2 * REFINE_REACH + 1 }, (_, k) => k - REFINE_REACH);
+    const n = 2 * REFINE_REACH + 1;
     let best = start;
     for (let round = 0, scale = 1 / REFINE_REACH; round < REFINEMENTS; round++, scale /= REFINE_REACH) {
-      const centre = best;
-      const phases = this.phasesAt(offsets.map((k) => centre.phi + k * scale * stepPhi));
-      for (const k of offsets) {
-        const fit = this.bestOf(centre.t + k * scale * stepT, phases);
+      const { t, phi } = best;
+      const phi_o = Array.from({ length: n }, (_, k) => phi + (k - REFINE_REACH) * scale * stepPhi);
+      for (const fit of this.bestOf(t - REFINE_REACH * scale * stepT, scale * stepT, n, phi_o)) {
         if (fit.lnl > best.lnl) best = fit;
       }
     }
     return best;
   }
 }
+
+/** The kind of a term of `Kernels.modeProducts` that is a complex number. */
+const COMPLEX = 2;
 
 /** The grid of the fit: n_t times spaced 1/(2 f_max) around the reference's arrivals, n_phi phases. */
 export interface FitGrid {
@@ -199,25 +144,33 @@ export interface ResponseFit {
  * only the direction in common, which keeps one that hears nothing near the others. Times are tried on the grid; the fits
  * are then refined to less than 1e-3 of its spacing.
  */
-export function bestResponse(reference: Reference, event: Event, h: BinWaveform, grid: FitGrid): ResponseFit {
+export function bestResponse(
+  reference: FitReference,
+  event: Event,
+  h: BinWaveform,
+  grid: FitGrid,
+  kernels: Kernels,
+): ResponseFit {
   const { fbin, mArr, single, asdDrift_d, arrival_d } = reference;
   const step = 1 / (2 * event.f[event.n_f - 1]);
   const stepPhi = (2 * Math.PI) / grid.n_phi;
-  const phis = Array.from({ length: grid.n_phi }, (_, k) => k * stepPhi);
-  const fitters = single.map((weights, d) => new DetectorFitter({ fbin, mArr, weights, h }, asdDrift_d[d]));
-  const phases_d = fitters.map((fitter) => fitter.phasesAt(phis));
+  const phi_o = Array.from({ length: grid.n_phi }, (_, k) => k * stepPhi);
+  const n_b = fbin.length;
+  const n_bp = 8 * Math.ceil(n_b / 8);
+  const f_b = new Float64Array(n_bp);
+  f_b.set(fbin);
+  const common = { mArr, n_b, n_bp, f_b, h_mpcb: padded(h.re_mpb, h.im_mpb, n_b, n_bp) };
+  const fitters = single.map(
+    (weights, d) => new DetectorFitter({ ...common, weights }, asdDrift_d[d], kernels),
+  );
   const scans = fitters.map((fitter, d) => {
     const start = arrival_d[d] - (grid.n_t >> 1) * step;
-    const lnlAt = (_: unknown, k: number) => fitter.bestOf(start + k * step, phases_d[d]).lnl;
-    return { start, step, lnl_t: Float64Array.from({ length: grid.n_t }, lnlAt) };
+    const fits = fitter.bestOf(start, step, grid.n_t, phi_o);
+    return { start, step, lnl_t: Float64Array.from(fits, ({ lnl }) => lnl) };
   });
   const { mean_d, best_d } = jointArrivals(event.detectors, scans);
   const fits = fitters.map((fitter, d) =>
-    fitter.refine(fitter.bestOf(best_d[d], phases_d[d]), step, stepPhi),
+    fitter.refine(fitter.bestOf(best_d[d], 0, 1, phi_o)[0], step, stepPhi),
   );
   return { fits, arrival_d: mean_d };
-}
-
-function loudest(fits: readonly DetectorFit[]): DetectorFit {
-  return fits.reduce((best, fit) => (fit.lnl > best.lnl ? fit : best));
 }

@@ -6,16 +6,17 @@
  * continuity of the second derivative inside, not-a-knot at both ends (de Boor, "A practical guide to splines", ch. IV).
  */
 import { DotpeError } from "../errors.ts";
+import type { GridFunction, SetupKernels, SummaryGrid } from "../kernels/setup-table.ts";
 
 /** Factored slope equations T m = R y of one set of knots. */
 class SlopeSolver {
   readonly n: number;
   /** Row j of R: coefficients of y[first_j], y[first_j + 1], y[first_j + 2]. */
-  private readonly right: Float64Array;
+  readonly right: Float64Array;
   /** T = L U: `lower` is L's subdiagonal, `pivot` and `upper` are U's diagonals. */
-  private readonly lower: Float64Array;
-  private readonly pivot: Float64Array;
-  private readonly upper: Float64Array;
+  readonly lower: Float64Array;
+  readonly pivot: Float64Array;
+  readonly upper: Float64Array;
 
   constructor(x: Float64Array) {
     const n = x.length;
@@ -69,20 +70,6 @@ class SlopeSolver {
     for (let j = n - 2; j >= 0; j--) m[j] = (m[j] - upper[j] * m[j + 1]) / pivot[j];
     return m;
   }
-
-  /** out += R^T T^-T v; v is overwritten. */
-  addTransposed(v: Float64Array, out: Float64Array, offset: number): void {
-    const { n, lower, pivot, upper, right } = this;
-    v[0] /= pivot[0];
-    for (let j = 1; j < n; j++) v[j] = (v[j] - upper[j - 1] * v[j - 1]) / pivot[j];
-    for (let j = n - 2; j >= 0; j--) v[j] -= lower[j + 1] * v[j + 1];
-    for (let j = 0; j < n; j++) {
-      const c = offset + this.firstColumn(j);
-      out[c] += right[3 * j] * v[j];
-      out[c + 1] += right[3 * j + 1] * v[j];
-      out[c + 2] += right[3 * j + 2] * v[j];
-    }
-  }
 }
 
 /** Not-a-knot row of T (diagonal, neighbour) and the weights of the two differences y' - y next to the end. */
@@ -116,18 +103,22 @@ export type CubicSpline = {
  */
 export function cubicSpline(x: Float64Array, y: ArrayLike<number>): CubicSpline {
   requireKnots(x);
-  const m = new SlopeSolver(x).slopes(y);
   const coefficients = new Float64Array(4 * (x.length - 1));
+  writePieces(coefficients, x, y, new SlopeSolver(x).slopes(y));
+  return { x, coefficients };
+}
+
+/** The pieces of the spline with values y and slopes m, see `CubicSpline`. */
+function writePieces(out: Float64Array, x: Float64Array, y: ArrayLike<number>, m: Float64Array): void {
   for (let j = 0; j < x.length - 1; j++) {
     const width = x[j + 1] - x[j];
     const chord = (y[j + 1] - y[j]) / width;
     const bend = (m[j] + m[j + 1] - 2 * chord) / width;
-    coefficients[4 * j] = y[j];
-    coefficients[4 * j + 1] = m[j];
-    coefficients[4 * j + 2] = (chord - m[j]) / width - bend;
-    coefficients[4 * j + 3] = bend / width;
+    out[4 * j] = y[j];
+    out[4 * j + 1] = m[j];
+    out[4 * j + 2] = (chord - m[j]) / width - bend;
+    out[4 * j + 3] = bend / width;
   }
-  return { x, coefficients };
 }
 
 /** Values at rising points; outside the knots the end pieces are continued. */
@@ -151,7 +142,7 @@ export function evaluateSpline(
 
 /**
  * Summary weights 4 df sum_f g(f) c_b(f), c_b the cardinal not-a-knot cubic splines on fbin (c_b(fbin_b') = delta_bb'),
- * f running over the FFT frequencies from fbin[0] to fbin[n_b - 1] inclusive.
+ * f running over the FFT frequencies from fbin[0] to fbin[n_b - 1] inclusive, and splines through values on fbin.
  *
  * Per bin interval only the moments sum g t^k, k = 0 ... 3, t the place in the interval from 0 to 1, are summed; they give
  * the derivative of the sum by the knots' values and by their slopes, and the slopes' part goes through the transposed
@@ -162,24 +153,23 @@ export class SummaryWeights {
   /** First FFT index used, and the index after the last. */
   readonly fStart: number;
   readonly fEnd: number;
-  private readonly scale: number;
+  readonly grid: SummaryGrid;
   private readonly solver: SlopeSolver;
-  /** Interval j holds the FFT indices edges[j] <= f < edges[j + 1]. */
-  private readonly edges: Int32Array;
-  private readonly place_f: Float64Array;
-  private readonly widths: Float64Array;
-  private readonly slopeRe: Float64Array;
-  private readonly slopeIm: Float64Array;
+  private readonly scale: number;
+  private readonly w_cb: Float64Array;
 
   /**
    * @param fbin knots (Hz), strictly rising @param frequencies the whole FFT grid (Hz), uniform
    * @throws DotpeError badData for bad knots; mismatch if the grid does not cover fbin.
    */
-  constructor(fbin: Float64Array, frequencies: Float64Array) {
+  constructor(
+    fbin: Float64Array,
+    frequencies: Float64Array,
+    readonly kernels: SetupKernels,
+  ) {
     requireKnots(fbin);
     const n_b = fbin.length;
     const n_f = frequencies.length;
-    const top = fbin[n_b - 1] + 1e-9;
     if (!(frequencies[0] <= fbin[0] && frequencies[n_f - 1] + 1e-9 >= fbin[n_b - 1])) {
       throw new DotpeError(
         "mismatch",
@@ -190,82 +180,49 @@ export class SummaryWeights {
     this.n_b = n_b;
     this.scale = 4 * (frequencies[1] - frequencies[0]);
     this.solver = new SlopeSolver(fbin);
-    this.edges = new Int32Array(n_b);
-    this.widths = new Float64Array(n_b - 1);
-    this.place_f = new Float64Array(n_f);
-    this.slopeRe = new Float64Array(n_b);
-    this.slopeIm = new Float64Array(n_b);
-    let f = 0;
-    while (f < n_f && frequencies[f] < fbin[0]) f++;
-    this.fStart = f;
-    for (let j = 0; j < n_b - 1; j++) {
-      const end = j === n_b - 2 ? top : fbin[j + 1];
-      this.widths[j] = fbin[j + 1] - fbin[j];
-      this.edges[j] = f;
-      for (; f < n_f && frequencies[f] < end; f++) {
-        this.place_f[f] = (frequencies[f] - fbin[j]) / this.widths[j];
-      }
-    }
-    this.edges[n_b - 1] = f;
-    this.fEnd = f;
+    this.grid = summaryGrid(fbin, frequencies, this.solver);
+    this.fStart = this.grid.edges[0];
+    this.fEnd = this.grid.edges[n_b - 1];
+    this.w_cb = new Float64Array(4 * n_b);
   }
 
   /**
-   * Weights of one complex integrand; does not allocate. One instance serves one thread.
-   * @param re,im g on the whole FFT grid, starting at `offset` @param outRe,outIm n_b values from `outOffset`, written
+   * The weights for which 4 df factor sum_f weight x conj(y) r(f) = sum_b w_b r(f_b) x_b conj(y_b), for every spline r.
+   * @returns views of re and im (b), overwritten by the next call: one instance serves one thread
    */
-  accumulate(
-    re: Float64Array,
-    im: Float64Array,
-    offset: number,
-    outRe: Float64Array,
-    outIm: Float64Array,
-    outOffset: number,
-  ): void {
-    const { n_b, edges, place_f, widths, slopeRe, slopeIm, scale } = this;
-    outRe.fill(0, outOffset, outOffset + n_b);
-    outIm.fill(0, outOffset, outOffset + n_b);
-    slopeRe.fill(0);
-    slopeIm.fill(0);
-    for (let j = 0; j < n_b - 1; j++) {
-      const end = edges[j + 1];
-      let re0 = 0;
-      let re1 = 0;
-      let re2 = 0;
-      let re3 = 0;
-      let im0 = 0;
-      let im1 = 0;
-      let im2 = 0;
-      let im3 = 0;
-      for (let f = edges[j]; f < end; f++) {
-        const t = place_f[f];
-        const t2 = t * t;
-        const t3 = t2 * t;
-        const gRe = re[offset + f];
-        const gIm = im[offset + f];
-        re0 += gRe;
-        re1 += gRe * t;
-        re2 += gRe * t2;
-        re3 += gRe * t3;
-        im0 += gIm;
-        im1 += gIm * t;
-        im2 += gIm * t2;
-        im3 += gIm * t3;
-      }
-      const width = widths[j] * scale;
-      const rightRe = scale * (3 * re2 - 2 * re3);
-      const rightIm = scale * (3 * im2 - 2 * im3);
-      const b = outOffset + j;
-      outRe[b] += scale * re0 - rightRe;
-      outIm[b] += scale * im0 - rightIm;
-      outRe[b + 1] += rightRe;
-      outIm[b + 1] += rightIm;
-      slopeRe[j] += width * (re1 - 2 * re2 + re3);
-      slopeIm[j] += width * (im1 - 2 * im2 + im3);
-      slopeRe[j + 1] += width * (re3 - re2);
-      slopeIm[j + 1] += width * (im3 - im2);
-    }
-    this.solver.addTransposed(slopeRe, outRe, outOffset);
-    this.solver.addTransposed(slopeIm, outIm, outOffset);
+  weights(
+    weight_f: Float64Array,
+    x: GridFunction,
+    y: GridFunction,
+    factor = 1,
+  ): { re_b: Float64Array; im_b: Float64Array } {
+    const { w_cb, n_b } = this;
+    this.kernels.summaryWeights(w_cb, this.grid, weight_f, x, y, factor * this.scale);
+    return { re_b: w_cb.subarray(0, n_b), im_b: w_cb.subarray(n_b, 2 * n_b) };
   }
+
+  /** Writes the pieces (j, 4) of the spline through y (b), see `CubicSpline`. */
+  writeSpline(pieces: Float64Array, y: ArrayLike<number>): void {
+    writePieces(pieces, this.grid.knots, y, this.solver.slopes(y));
+  }
+}
+
+function summaryGrid(knots: Float64Array, frequencies: Float64Array, solver: SlopeSolver): SummaryGrid {
+  const n_b = knots.length;
+  const n_f = frequencies.length;
+  const edges = new Int32Array(n_b);
+  const width_j = new Float64Array(n_b - 1);
+  const place_f = new Float64Array(n_f);
+  let f = 0;
+  while (f < n_f && frequencies[f] < knots[0]) f++;
+  for (let j = 0; j < n_b - 1; j++) {
+    const end = j === n_b - 2 ? knots[n_b - 1] + 1e-9 : knots[j + 1];
+    const width = knots[j + 1] - knots[j];
+    width_j[j] = width;
+    edges[j] = f;
+    for (; f < n_f && frequencies[f] < end; f++) place_f[f] = (frequencies[f] - knots[j]) / width;
+  }
+  edges[n_b - 1] = f;
+  const { right, lower, pivot, upper } = solver;
+  return { n_b, edges, place_f, knots, width_j, right, lower, pivot, upper };
 }

@@ -6,6 +6,7 @@ import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" }
 import v3 from "../../build/kernels/libdotpe-x86-64-v3.so" with { type: "file" };
 import v4 from "../../build/kernels/libdotpe-x86-64-v4.so" with { type: "file" };
 import { bindExtrinsic, EXTRINSIC_SYMBOLS } from "./native-extrinsic.ts";
+import { bindSetup, SETUP_SYMBOLS } from "./native-setup.ts";
 import type { Kernels } from "./table.ts";
 
 /** Best first. Flags as /proc/cpuinfo names them: the kernel lists only what the system has enabled. */
@@ -22,6 +23,7 @@ const L = FFIType.i64_fast;
 const D = "f64";
 
 const SYMBOLS = {
+  ...SETUP_SYMBOLS,
   ...EXTRINSIC_SYMBOLS,
   dotpe_waveform: { args: [P, P, P, L, L, P, D, N, N, N], returns: "void" },
   dotpe_align: { args: [P, P, L, P, P, P, D, N], returns: "f64" },
@@ -73,6 +75,7 @@ function bind(name: string, path: string): Kernels {
   const c = dlopen(path, SYMBOLS).symbols as any;
   return {
     name,
+    ...bindSetup(c),
     ...bindExtrinsic(c),
     waveform: c.dotpe_waveform,
     align: c.dotpe_align,

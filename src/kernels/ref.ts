@@ -7,11 +7,13 @@ import { extrinsicReference } from "./ref-extrinsic.ts";
 import { incoherentMax } from "./ref-incoherent.ts";
 import { modeProducts } from "./ref-mode-products.ts";
 import { expandGrid, expandSet, project } from "./ref-project.ts";
+import { setupReference } from "./ref-setup.ts";
 import { align, waveform, weighted } from "./ref-waveform.ts";
 import type { Kernels } from "./table.ts";
 
 export const referenceKernels: Kernels = {
   name: "ref",
+  ...setupReference,
   ...extrinsicReference,
   waveform,
   align,

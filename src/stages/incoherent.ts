@@ -2,7 +2,7 @@
 import { DotpeError } from "../errors.ts";
 import { placeOf } from "../gw/bank-reader.ts";
 import { timeGridBands } from "../gw/low-rank.ts";
-import type { Reference } from "../gw/reference.ts";
+import type { SingleReference } from "../gw/reference.ts";
 import type { Kernels, PhaseTables } from "../kernels/table.ts";
 import { scratchF64, sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
@@ -88,7 +88,7 @@ export interface IncoherentSettings {
 
 export function planIncoherent(
   bins: BankBins,
-  reference: Reference,
+  reference: SingleReference,
   items: Items,
   settings: IncoherentSettings,
 ): IncoherentPlan {

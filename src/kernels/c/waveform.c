@@ -1,34 +1,5 @@
 /* Waveforms of bank samples, their time alignment, and their products with the weights. Twins of src/kernels/ref-waveform.ts. */
-#include "simd.h"
-
-/* sin and cos for |x| < 1e6: reduction by pi/2 in two parts (33 + 53 bits), then the minimax polynomials of fdlibm. */
-INLINE void sincos_v(vd x, vd *s, vd *c) {
-  const double round = 6755399441055744.0;
-  vd shifted = mad(x, all(6.36619772367581382433e-01), all(round));
-  vi n = (vi)shifted;
-  vd k = shifted - round;
-  vd r = mad(-k, all(6.07710050650619224932e-11), mad(-k, all(1.57079632673412561417e+00), x));
-  vd z = r * r;
-  vd ps = mad(all(1.58969099521155010221e-10), z, all(-2.50507602534068634195e-08));
-  ps = mad(ps, z, all(2.75573137070700676789e-06));
-  ps = mad(ps, z, all(-1.98412698298579493134e-04));
-  ps = mad(ps, z, all(8.33333333332248946124e-03));
-  ps = mad(ps, z, all(-1.66666666666666324348e-01));
-  vd sine = mad(r * z, ps, r);
-  vd pc = mad(all(-1.13596475577881948265e-11), z, all(2.08757232129817482790e-09));
-  pc = mad(pc, z, all(-2.75573143513906633035e-07));
-  pc = mad(pc, z, all(2.48015872894767294178e-05));
-  pc = mad(pc, z, all(-1.38888888888741095749e-03));
-  pc = mad(pc, z, all(4.16666666666666019037e-02));
-  vd cosine = mad(z * z, pc, mad(all(-0.5), z, all(1.0)));
-  vi odd = -(n & 1);
-  vi a = ((vi)sine & ~odd) | ((vi)cosine & odd);
-  vi b = ((vi)cosine & ~odd) | ((vi)sine & odd);
-  a ^= (n & 2) << 62;
-  b ^= ((n + 1) & 2) << 62;
-  *s = (vd)a;
-  *c = (vd)b;
-}
+#include "vmath.h"
 
 void dotpe_waveform(double *h_mpcb, const double *amplitude, const double *phase, int64_t start, int64_t stride,
                     const double *f_b, double dt, int32_t n_mp, int32_t n_b, int32_t n_bp) {

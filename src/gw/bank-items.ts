@@ -1,0 +1,91 @@
+/** Which samples of the banks are looked at, by their chirp mass: banks of millions, so nothing but numbers is made. */
+import type { Bank } from "./bank.ts";
+import { mchirp } from "./prior.ts";
+
+/** Bank samples, in the order of what is computed of them. */
+export interface BankItems {
+  /** Position of the bank in the list. */
+  readonly bank_j: Int32Array;
+  readonly i_j: Int32Array;
+}
+
+/** All samples of several banks: one bank's after the other's. */
+export class BankCatalogue {
+  readonly n: number;
+  /** ln of the chirp mass (Msun). */
+  private readonly lnMass_g: Float64Array;
+  /** Where each bank begins. */
+  private readonly start_k: number[] = [];
+
+  constructor(banks: readonly Bank[]) {
+    this.n = banks.reduce((sum, { n_i }) => sum + n_i, 0);
+    this.lnMass_g = new Float64Array(this.n);
+    let g = 0;
+    for (const { n_i, samples } of banks) {
+      this.start_k.push(g);
+      const { m1, m2 } = samples;
+      for (let i = 0; i < n_i; i++) this.lnMass_g[g++] = Math.log(mchirp(m1[i], m2[i]));
+    }
+  }
+
+  /** The samples at these places. */
+  private items(places: ArrayLike<number>): BankItems {
+    const bank_j = new Int32Array(places.length);
+    const i_j = new Int32Array(places.length);
+    for (let j = 0; j < places.length; j++) {
+      bank_j[j] = this.start_k.findLastIndex((start) => start <= places[j]);
+      i_j[j] = places[j] - this.start_k[bank_j[j]];
+    }
+    return { bank_j, i_j };
+  }
+
+  /** The sample with the median chirp mass. */
+  median(): BankItems {
+    const rank = this.n >> 1;
+    const value = valueOfRank(this.lnMass_g.slice(), rank);
+    let before = 0;
+    for (const mass of this.lnMass_g) if (mass < value) before++;
+    let g = -1;
+    for (let equal = before; equal <= rank; equal++) g = this.lnMass_g.indexOf(value, g + 1);
+    return this.items([g]);
+  }
+
+  /** At most n samples, evenly spread over all banks. */
+  strided(n: number): BankItems {
+    const stride = Math.ceil(this.n / n);
+    return this.items(Int32Array.from({ length: Math.ceil(this.n / stride) }, (_, k) => k * stride));
+  }
+
+  /** The sample (bank, i) and the n - 1 nearest to it in ln chirp mass, nearest first; of equal ones the first in the banks. */
+  nearest(bank: number, i: number, n: number): BankItems {
+    const best = this.start_k[bank] + i;
+    const centre = this.lnMass_g[best];
+    const distance_g = this.lnMass_g.map((mass) => Math.abs(mass - centre));
+    distance_g[best] = -1;
+    const last = valueOfRank(distance_g.slice(), Math.min(n, this.n) - 1);
+    const near: number[] = [];
+    for (let g = 0; g < this.n; g++) if (distance_g[g] <= last) near.push(g);
+    return this.items(near.sort((a, b) => distance_g[a] - distance_g[b] || a - b).slice(0, n));
+  }
+}
+
+/** The value at place `rank` of sorted values; they are put in another order (quickselect). */
+function valueOfRank(values: Float64Array, rank: number): number {
+  let [low, high] = [0, values.length - 1];
+  while (low < high) {
+    const pivot = values[(low + high) >> 1];
+    let [i, j] = [low, high];
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i > j) break;
+      const swap = values[i];
+      values[i++] = values[j];
+      values[j--] = swap;
+    }
+    if (rank <= j) high = j;
+    else if (rank >= i) low = i;
+    else break;
+  }
+  return values[rank];
+}

@@ -1,0 +1,36 @@
+/** An event on its FFT grid with the bins on it, and what both give once: where reference waveforms are made and compared. */
+import type { Kernels } from "../kernels/table.ts";
+import type { EventBand } from "./band.ts";
+import type { Event } from "./event.ts";
+import { SummaryWeights } from "./spline.ts";
+
+export interface Setting {
+  readonly event: Event;
+  readonly band: EventBand;
+  readonly summary: SummaryWeights;
+  readonly kernels: Kernels;
+  /** The whitening filter squared (d, f): 1/PSD. */
+  readonly power_df: Float64Array;
+}
+
+export function settingOf(event: Event, band: EventBand, kernels: Kernels): Setting {
+  const power_df = new Float64Array(event.whiten_df.length);
+  for (let k = 0; k < power_df.length; k++) power_df[k] = event.whiten_df[k] * event.whiten_df[k];
+  return { event, band, kernels, power_df, summary: new SummaryWeights(band.fbin, event.f, kernels) };
+}
+
+/** Row d of an array (d, f): a view. */
+export function rowOf(x_df: Float64Array, d: number, n_f: number): Float64Array {
+  return x_df.subarray(d * n_f, (d + 1) * n_f);
+}
+
+/** 1/PSD of several detectors together: their sum (f). */
+export function combinedPower(
+  { power_df, event: { n_f } }: Setting,
+  detectors: readonly number[],
+): Float64Array {
+  if (detectors.length === 1) return rowOf(power_df, detectors[0], n_f);
+  const power_f = new Float64Array(n_f);
+  for (const d of detectors) for (let f = 0; f < n_f; f++) power_f[f] += power_df[d * n_f + f];
+  return power_f;
+}
