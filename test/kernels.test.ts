@@ -19,6 +19,7 @@ import {
   tileRows,
 } from "./kernel-cases.ts";
 import { extrinsicCases } from "./kernel-cases-extrinsic.ts";
+import { setupCases } from "./kernel-cases-setup.ts";
 
 const TOLERANCE = 1e-12;
 const NATIVE = availableKernels().filter((name) => name !== "ref");
@@ -47,7 +48,11 @@ describe.each(NATIVE)("%s computes what ref.ts defines", (name) => {
   test("is loaded under its name", () => expect(kernels.name).toBe(name));
 
   describe.each(SIZES.map((size, k) => [sizeName(size), size, k] as const))("%s", (_, size, seed) => {
-    const cases = [...casesOf(size, 1000 * seed), ...extrinsicCases(size, 1000 * seed)];
+    const cases = [
+      ...casesOf(size, 1000 * seed),
+      ...extrinsicCases(size, 1000 * seed),
+      ...setupCases(size, 1000 * seed),
+    ];
     test.each(cases.map((one) => [one.name, one] as const))("%s", (_name, one) => {
       const [found, expected] = [one.run(kernels), one.run(referenceKernels)];
       for (const [output, values] of Object.entries(expected)) {
@@ -159,7 +164,7 @@ test.skipIf(!FUSED.every((name) => NATIVE.includes(name)))(
   () => {
     const [wide, narrow] = FUSED.map((name) => loadKernels(name));
     for (const [seed, size] of SIZES.entries()) {
-      for (const one of [...casesOf(size, seed), ...extrinsicCases(size, seed)]) {
+      for (const one of [...casesOf(size, seed), ...extrinsicCases(size, seed), ...setupCases(size, seed)]) {
         const [x, y] = [one.run(wide), one.run(narrow)];
         for (const output of Object.keys(x)) expect(sameBits(x[output], y[output])).toBe(true);
       }
