@@ -1,5 +1,6 @@
 /** Stage 3: which bank samples go on, by their incoherent likelihood, over all banks together. */
 import { DotpeError } from "../errors.ts";
+import { stableArgsort } from "../gw/radix-sort.ts";
 import type { Items } from "./incoherent.ts";
 
 /** Accepted samples of one bank: incoherent likelihoods summed over detectors (i), and by detector (d, i). */
@@ -69,16 +70,16 @@ export function itemsOf(banks: readonly { readonly i: Int32Array }[]): Items {
 
 /** Positions of the items of `itemsOf`, largest incoherent likelihood first; ties in the order of the items. */
 export function bestFirst(banks: readonly BankLikelihoods[]): Int32Array {
-  const n = banks.reduce((sum, { i }) => sum + i.length, 0);
-  const lnlike_j = new Float64Array(n);
+  const negative_j = new Float64Array(banks.reduce((sum, { i }) => sum + i.length, 0));
   let first = 0;
   for (const { lnlike_i } of banks) {
-    lnlike_j.set(lnlike_i, first);
+    negative_j.set(
+      lnlike_i.map((lnl) => -lnl),
+      first,
+    );
     first += lnlike_i.length;
   }
-  const order = new Int32Array(n);
-  for (let j = 0; j < n; j++) order[j] = j;
-  return order.sort((a, b) => lnlike_j[b] - lnlike_j[a] || a - b);
+  return Int32Array.from(stableArgsort(negative_j));
 }
 
 export function pickItems({ bank_j, i_j }: Items, order: ArrayLike<number>): Items {
