@@ -1,4 +1,5 @@
 /** Cases of the kernels of the setup stage. See kernel-cases.ts. */
+import { modePairs } from "../src/axes.ts";
 import { FftPlan } from "../src/gw/fft.ts";
 import { SummaryWeights } from "../src/gw/spline.ts";
 import { inspiralSeries } from "../src/gw/taylor-f2.ts";
@@ -14,7 +15,8 @@ export function setupCases(size: Size, seed: number): KernelCase[] {
     ...gridCases(size, seed),
     ...noiseCases(83 * size.n_b, seed),
     fftCase(size, seed),
-    responseCase(size, seed),
+    ...responseCases(size, seed),
+    arrivalCase(size, seed),
   ];
 }
 
@@ -115,20 +117,45 @@ function fftCase({ n_b }: Size, seed: number): KernelCase {
   };
 }
 
-/** Bins beyond one block of phasors, a phase without norm and one with a polarization that says nothing new. */
-function responseCase({ mArr, n_b, n_phi }: Size, seed: number): KernelCase {
+/** Bins beyond one block of phasors; polarizations that differ, or where one says nothing new or none anything. */
+function responseCases({ mArr, n_b, n_phi }: Size, seed: number): KernelCase[] {
   const n_m = mArr.length;
   const n_bp = 8 * Math.ceil((n_b + 130) / 8);
   const n_t = 21;
   const f_b = Float64Array.from({ length: n_bp }, (_, b) => (b < n_b + 130 ? 15 + 1.9 * b : 0));
   const g_mpcb = randomNumbers(4 * n_m * n_bp, seed + 50).map((x, k) => (k % n_bp < n_b + 130 ? x : 0));
-  const phi_o = Array.from({ length: n_phi }, (_, o) => (2 * Math.PI * o) / n_phi);
   const turn_omc = Float64Array.from(
-    phi_o.flatMap((phi) => mArr.flatMap((m) => [Math.cos(m * phi), Math.sin(m * phi)])),
+    Array.from({ length: n_phi }, (_, o) => (2 * Math.PI * o) / n_phi).flatMap((phi) =>
+      mArr.flatMap((m) => [Math.cos(m * phi), Math.sin(m * phi)]),
+    ),
   );
-  const H_ox = randomNumbers(3 * n_phi, seed + 51).map((x, k) => (k % 3 === 1 ? 0.4 * x : 1.6 + x));
-  H_ox.set([0, 0, 0, 2, 2, 2], 3);
-  return written("bestResponses", 4 * n_t, (out, { bestResponses }) =>
-    bestResponses(out, g_mpcb, f_b, 23.9, 1 / 1024, turn_omc, H_ox, n_t, n_phi, n_m, n_bp),
+  const norms = (diagonal: readonly number[]) => {
+    const norms_MpPc = randomNumbers(4 * n_m * (n_m + 1), seed + 51);
+    for (const [M, [m, m2]] of modePairs(n_m).entries()) {
+      if (m === m2) norms_MpPc.set(diagonal, 8 * M);
+      else if (diagonal[2] !== 0) norms_MpPc.fill(0, 8 * M, 8 * (M + 1));
+    }
+    return norms_MpPc;
+  };
+  const kinds = {
+    "H positive": [9, 0, 0, 0, 0, 0, 8, 0],
+    "H singular": [4, 0, 4, 0, 4, 0, 4, 0],
+    "H negative": [-9, 0, 1, 0, 1, 0, -9, 0],
+  };
+  return Object.entries(kinds).map(([kind, diagonal]) =>
+    written(`bestResponses, ${kind}`, 4 * n_t, (out, { bestResponses }) =>
+      bestResponses(out, g_mpcb, f_b, 23.9, 1 / 1024, turn_omc, norms(diagonal), n_t, n_phi, n_m, n_bp),
+    ),
+  );
+}
+
+/** Directions that lead beyond the scans too. */
+function arrivalCase({ n_d, n_t }: Size, seed: number): KernelCase {
+  const n_e = 307;
+  const lnl_dt = randomNumbers(n_d * n_t, seed + 60).map((x) => 20 + 20 * x);
+  const shift_de = randomNumbers(n_d * n_e, seed + 61).map((x) => 0.4 * n_t * x);
+  const place_a = Int32Array.of(n_t >> 1, (n_t >> 1) + 1, n_t - 2);
+  return written("jointArrivals", 2 + 2 * n_d, (out, { jointArrivals }) =>
+    jointArrivals(out, lnl_dt, shift_de, place_a, 6, n_d, n_t, n_e, place_a.length),
   );
 }

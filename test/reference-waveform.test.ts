@@ -4,7 +4,7 @@ import type { EventBand } from "../src/gw/band.ts";
 import type { Bank } from "../src/gw/bank.ts";
 import { arrivalTimes, detectorResponses, detectorsNamed } from "../src/gw/detectors.ts";
 import type { Event } from "../src/gw/event.ts";
-import { jointArrivals } from "../src/gw/joint-arrival.ts";
+import { directionsFor, jointArrivals } from "../src/gw/joint-arrival.ts";
 import type { Reference, Weights } from "../src/gw/reference.ts";
 import type { ComplexArray } from "../src/gw/reference-entries.ts";
 import { readReference } from "../src/gw/reference-file.ts";
@@ -16,7 +16,7 @@ import {
 } from "../src/gw/reference-waveform.ts";
 import { combinedOnGrid, sampleBins, sampleOnGrid } from "../src/gw/sample-waveform.ts";
 import { settingOf } from "../src/gw/setting.ts";
-import { type BinWaveform, bestResponse } from "../src/gw/single-detector-fit.ts";
+import { type BinWaveform, ResponseFitter } from "../src/gw/single-detector-fit.ts";
 import { inspiralPhase } from "../src/gw/taylor-f2.ts";
 import { readFeather } from "../src/io/feather.ts";
 import { openNpz } from "../src/io/npz.ts";
@@ -322,7 +322,7 @@ describe("small, bank s", () => {
     const quiet = { ...event, strainRe_df, strainIm_df };
     const start = new Float64Array(3).fill(event.tcoarse + 0.02);
     const reference = referenceFromSample(quiet, band, bank, i, start, KERNELS);
-    const found = bestResponse(reference, quiet, sample, { n_t: 80, n_phi: 64 }, KERNELS);
+    const found = new ResponseFitter(quiet, { n_t: 80, n_phi: 64 }, KERNELS).fit(reference, sample);
     expect(Math.min(...lnl_d)).toBeGreaterThan(20);
     for (const [d, { t: time, lnl }] of found.fits.entries()) {
       expect(Math.abs(time - t_d[d])).toBeLessThan(2e-5);
@@ -345,16 +345,16 @@ test("two loud detectors tell where a deaf one may have heard the signal", () =>
   const direction = [0.5, -1].map((angle) => Float64Array.of(angle));
   const t_d = arrivalTimes(detectorsNamed(detectors), direction[0], direction[1], Float64Array.of(0), 24);
   const [H, L] = [scan(t_d[0], 90, 5e-4), scan(t_d[1], 120, 5e-4)];
-  const loud = jointArrivals(detectors, [H, L, scan(t_d[2], 60, 5e-4)]);
+  const loud = jointArrivals(directionsFor(detectors), [H, L, scan(t_d[2], 60, 5e-4)], KERNELS);
   for (const [d, t] of t_d.entries()) expect(Math.abs(loud.mean_d[d] - t)).toBeLessThan(5e-4);
   // A noise peak where no direction allows it, and one too low to mean anything.
   for (const quiet of [scan(t_d[2] + 0.06, 30, 5e-4), scan(t_d[2] + 0.01, 5, 5e-4)]) {
-    const { mean_d } = jointArrivals(detectors, [H, L, quiet]);
+    const { mean_d } = jointArrivals(directionsFor(detectors), [H, L, quiet], KERNELS);
     for (const d of [0, 1]) expect(Math.abs(mean_d[d] - t_d[d])).toBeLessThan(5e-4);
     // Light takes 27 ms from L to V.
     expect(Math.abs(mean_d[2] - t_d[1])).toBeLessThan(0.0275);
   }
-  expect(jointArrivals(["L"], [L]).mean_d[0]).toBeCloseTo(t_d[1], 4);
+  expect(jointArrivals(directionsFor(["L"]), [L], KERNELS).mean_d[0]).toBeCloseTo(t_d[1], 4);
 });
 
 test("the inspiral's phase is LALSimulation's", () => {

@@ -18,7 +18,7 @@ import { type ReferenceWithH0, weightsOfDetector } from "./reference-file.ts";
 import { alignmentOf, dataWeightsOf, type NormWeights, normWeightsOf, turned } from "./relative-binning.ts";
 import { combinedOnGrid, type SampleOnGrid, sampleOnGrid } from "./sample-waveform.ts";
 import { rowOf, type Setting, settingOf } from "./setting.ts";
-import { bestResponse, type DetectorFit, type FitReference } from "./single-detector-fit.ts";
+import { type DetectorFit, type FitReference, ResponseFitter } from "./single-detector-fit.ts";
 import { modulo } from "./sky-angles.ts";
 import { dataWeightsOfRecipe } from "./smooth-waveform.ts";
 
@@ -55,22 +55,25 @@ export async function buildReference(
   kernels: Kernels,
 ): Promise<ReferenceWithH0> {
   const setting = settingOf(event, band, kernels);
-  const filter = new MatchedFilter(event.f, kernels);
+  const tools = {
+    filter: new MatchedFilter(event.f, kernels),
+    fitter: new ResponseFitter(event, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI }, kernels),
+  };
   const catalogue = new BankCatalogue(banks);
   const start = startingPoint(setting, banks, catalogue.median());
   const coarse = catalogue.strided(N_COARSE);
   const first = await searched(search, start, coarse, timesWithin(event, COARSE_WINDOW));
   let best = at(coarse, first.j);
-  let found = settled(setting, filter, banks[best.bank], best.i, start);
+  let found = settled(setting, tools, banks[best.bank], best.i, start);
   for (let pass = 0; pass < 2; pass++) {
     const near = catalogue.nearest(best.bank, best.i, N_NEAR);
     const { j, lnl_j } = await searched(search, found.single, near, timesWithin(event, NEAR_WINDOW));
     if (j === 0) break;
     best = at(near, j);
-    found = settled(setting, filter, banks[best.bank], best.i, found.single);
+    found = settled(setting, tools, banks[best.bank], best.i, found.single);
     if (lnl_j[j] - lnl_j[0] <= WORTHWHILE) break;
   }
-  return completed(setting, banks[best.bank], best.i, found);
+  return { ...completed(setting, banks[best.bank], best.i, found), sample: best };
 }
 
 function at({ bank_j, i_j }: BankItems, j: number): { bank: number; i: number } {
@@ -158,7 +161,7 @@ function singlesOf(coherent: Weights, n_d: number): Weights[] {
   return Array.from({ length: n_d }, (_, d) => weightsOfDetector(coherent, d, n_d));
 }
 
-/** The sample's (m = 2, plus) on the grid and the bins. */
+/** The sample's (m = 2, plus) on the grid (views of the setting's scratch) and the bins. */
 function plusOfQuadrupole(setting: Setting, bank: Bank, sample: SampleOnGrid): GridFunction {
   const m2 = bank.config.m_arr.indexOf(2);
   const factor_mpc = new Float64Array(4 * bank.config.m_arr.length);
@@ -166,8 +169,8 @@ function plusOfQuadrupole(setting: Setting, bank: Bank, sample: SampleOnGrid): G
   const n_b = setting.band.fbin.length;
   return {
     ...combinedOnGrid(setting, sample, factor_mpc),
-    re_b: rowOf(sample.re_mpb, 2 * m2, n_b),
-    im_b: rowOf(sample.im_mpb, 2 * m2, n_b),
+    re_b: rowOf(sample.re_mpb, 2 * m2, n_b).slice(),
+    im_b: rowOf(sample.im_mpb, 2 * m2, n_b).slice(),
   };
 }
 
@@ -179,31 +182,25 @@ interface Settled {
   readonly frame: NetworkFrame;
 }
 
+/** What is made once for all samples. */
+interface Tools {
+  readonly filter: MatchedFilter;
+  readonly fitter: ResponseFitter;
+}
+
 /** @param previous weights for a first fit around its arrivals; a second one uses the sample's own */
-function settled(
-  setting: Setting,
-  filter: MatchedFilter,
-  bank: Bank,
-  i: number,
-  previous: FitReference,
-): Settled {
-  const { event, kernels } = setting;
+function settled(setting: Setting, tools: Tools, bank: Bank, i: number, previous: FitReference): Settled {
+  const { event } = setting;
   const sample = sampleOnGrid(setting, bank, i);
   const norms = normWeightsOf({ setting, h0: sample.h0, detectors: detectorsOf(event) });
-  const fit = (weights: FitReference) =>
-    bestResponse(weights, event, sample, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI }, kernels);
-  const rough_d = fit(previous).arrival_d;
+  const rough_d = tools.fitter.fit(previous, sample).arrival_d;
   const rough = singlesOf(weightsAt(setting, sample, norms, rough_d), event.n_d);
   const undrifted_d = new Float64Array(event.n_d).fill(1);
-  const { fits, arrival_d } = fit({
-    ...previous,
-    single: rough,
-    asdDrift_d: undrifted_d,
-    arrival_d: rough_d,
-  });
+  const start = { ...previous, single: rough, asdDrift_d: undrifted_d, arrival_d: rough_d };
+  const { fits, arrival_d } = tools.fitter.fit(start, sample);
   const coherent = weightsAt(setting, sample, norms, arrival_d);
   const outputs = fits.map((one, d) =>
-    noiseAround(setting, filter, d, templateOf(setting, bank, sample, one)),
+    noiseAround(setting, tools.filter, d, templateOf(setting, bank, sample, one)),
   );
   const asdDrift_d = Float64Array.from(outputs, ({ drift }) => drift);
   const frame = networkFrameOf(event, outputs, asdDrift_d, ({ fAvg }, d) =>
@@ -241,7 +238,7 @@ function timesWithin({ f, n_f }: Event, window: number): number {
   return 2 * Math.ceil(window * 2 * f[n_f - 1]) + 2;
 }
 
-/** What the detector of a fit sees: sum_mp r_p h_mp exp(i m phi) exp(-2 pi i f t). */
+/** What the detector of a fit sees: sum_mp r_p h_mp exp(i m phi) exp(-2 pi i f t). Views of the setting's scratch. */
 export function templateOf(
   setting: Setting,
   bank: Bank,
@@ -254,8 +251,9 @@ export function templateOf(
     ),
   );
   const { re_f, im_f } = combinedOnGrid(setting, sample, factor_mpc);
-  const [re, im] = turned(setting.kernels, re_f, im_f, setting.event.f, -t);
-  return { re_f: re, im_f: im };
+  const { event, kernels, scratch_cf } = setting;
+  kernels.turn(scratch_cf, re_f, im_f, event.f, -t, event.n_f);
+  return { re_f, im_f };
 }
 
 /** Noise drift of detector d, and how loud the template is there. */

@@ -43,6 +43,8 @@ export interface SingleReference {
 export interface Reference extends SingleReference {
   /** 'native' with the bank sample it came from, or the file's path. */
   readonly source: string;
+  /** The bank sample it was made of, by the bank's place in the list; absent for a file's. */
+  readonly sample?: { readonly bank: number; readonly i: number };
   /** Letters of the detectors, in the order of every axis d. */
   readonly detectors: readonly string[];
   /** All detectors: stages 4 and 5. */

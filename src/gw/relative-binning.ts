@@ -80,28 +80,24 @@ export function fadeShare(fbin: Float64Array, end: number): (f: number) => numbe
   return (f) => Math.cos((Math.min(Math.max((f - start) / width, 0), 1) * Math.PI) / 2) ** 2;
 }
 
-/** A copy of one mode and polarization that fades to a constant near its merger: see `fadeNearMerger`. */
-function faded(h: GridFunction, setting: Setting, power_f: Float64Array): GridFunction {
+/** Lets one mode and polarization fade to a constant near its merger, in place: see `fadeNearMerger`. */
+function fade(h: GridFunction, setting: Setting, power_f: Float64Array): void {
   const { event, band } = setting;
   const end = fadeBin(h, power_f, setting);
   const share = fadeShare(band.fbin, end);
-  const copyOf = (values: Float64Array, f: Float64Array, places: readonly [number, number], last: number) => {
-    const out = values.slice();
-    for (let k = places[0]; k < places[1]; k++) {
+  const fadeTo = (last: number, values: Float64Array, f: Float64Array, from: number, to: number) => {
+    for (let k = from; k < to; k++) {
       const kept = share(f[k]);
-      out[k] = values[k] * kept + last * (1 - kept);
+      values[k] = values[k] * kept + last * (1 - kept);
     }
-    return out.fill(last, places[1]);
+    values.fill(last, to);
   };
-  const onGrid = [band.f_index[end - FADE_BINS], band.f_index[end]] as const;
-  const onBins = [end - FADE_BINS, end] as const;
   const [lastRe, lastIm] = [h.re_b[end], h.im_b[end]];
-  return {
-    re_f: copyOf(h.re_f, event.f, onGrid, lastRe),
-    im_f: copyOf(h.im_f, event.f, onGrid, lastIm),
-    re_b: copyOf(h.re_b, band.fbin, onBins, lastRe),
-    im_b: copyOf(h.im_b, band.fbin, onBins, lastIm),
-  };
+  const [from, to] = [band.f_index[end - FADE_BINS], band.f_index[end]];
+  fadeTo(lastRe, h.re_f, event.f, from, to);
+  fadeTo(lastIm, h.im_f, event.f, from, to);
+  fadeTo(lastRe, h.re_b, band.fbin, end - FADE_BINS, end);
+  fadeTo(lastIm, h.im_b, band.fbin, end - FADE_BINS, end);
 }
 
 /**
@@ -111,15 +107,10 @@ function faded(h: GridFunction, setting: Setting, power_f: Float64Array): GridFu
  * @param power_f 1/PSD that weighs the SNR^2, see `combinedPower`
  */
 export function fadeNearMerger(h: GridWaveform, setting: Setting, power_f: Float64Array): GridWaveform {
-  const [re_mpf, im_mpf, re_mpb, im_mpb] = [h.re_mpf, h.im_mpf, h.re_mpb, h.im_mpb].map(
-    (x) => new Float64Array(x.length),
-  );
+  const [re_mpf, im_mpf, re_mpb, im_mpb] = [h.re_mpf, h.im_mpf, h.re_mpb, h.im_mpb].map((x) => x.slice());
   const out = { n_p: h.n_p, re_mpf, im_mpf, re_mpb, im_mpb };
-  const { n_f } = setting.event;
-  for (let row = 0; row * n_f < re_mpf.length; row++) {
-    const from = faded(rowOfWaveform(h, row, setting), setting, power_f);
-    const to = rowOfWaveform(out, row, setting);
-    for (const part of ["re_f", "im_f", "re_b", "im_b"] as const) to[part].set(from[part]);
+  for (let row = 0; row * setting.event.n_f < re_mpf.length; row++) {
+    fade(rowOfWaveform(out, row, setting), setting, power_f);
   }
   return out;
 }
@@ -148,16 +139,15 @@ function modesOf({ h0, setting }: WeightsInput): number {
 
 /**
  * The part of `weightsOf` that <d|h> needs: w_mpb = summary[ blued strain conj(h0_mp) ] / conj(h0_mpb), h0 delayed.
- * Blued strain is strain times 1/PSD.
+ * Blued strain is strain times 1/PSD. Writes the setting's scratch.
  */
 export function dataWeightsOf(input: WeightsInput): DataWeights {
   const { setting, h0, detectors, delay_d } = input;
-  const { event, band, summary, kernels, power_df } = setting;
+  const { event, band, summary, kernels, power_df, scratch_cf: early_cf } = setting;
   const [n_f, n_b] = [event.n_f, band.fbin.length];
   const n_m = modesOf(input);
   const size = detectors.length * n_m * 2 * n_b;
   const [dhRe_dmpb, dhIm_dmpb] = [new Float64Array(size), new Float64Array(size)];
-  const early_cf = new Float64Array(2 * n_f);
   const late_cb = new Float64Array(2 * n_b);
   const data = {
     ...{ re_f: early_cf.subarray(0, n_f), im_f: early_cf.subarray(n_f) },
@@ -225,14 +215,14 @@ function copyRow(arrays: readonly Float64Array[], from: number, to: number, n: n
 /**
  * What time alignment against a reference needs, for `detectors` together: the reference's (m = 2, plus), faded, and
  * the fit weights sqrt(summary[ sum_d |h2plus|^2 wht_d^2 ]) of each bin.
- * @param h2plus merger at time zero
+ * @param h2plus merger at time zero; it fades, and what it has on the bins becomes a part of the result
  */
 export function alignmentOf(setting: Setting, h2plus: GridFunction, detectors: readonly number[]): Alignment {
   const power_f = combinedPower(setting, detectors);
-  const h = faded(h2plus, setting, power_f);
-  const n_b = h.re_b.length;
-  const one = { ...h, re_b: new Float64Array(n_b).fill(1), im_b: new Float64Array(n_b) };
+  fade(h2plus, setting, power_f);
+  const n_b = h2plus.re_b.length;
+  const one = { ...h2plus, re_b: new Float64Array(n_b).fill(1), im_b: new Float64Array(n_b) };
   const { re_b } = setting.summary.weights(power_f, one, one);
   const polyfit_b = re_b.map((power) => Math.sqrt(Math.max(power, 0)));
-  return { polyfit_b, h2plusRe_b: h.re_b, h2plusIm_b: h.im_b };
+  return { polyfit_b, h2plusRe_b: h2plus.re_b, h2plusIm_b: h2plus.im_b };
 }

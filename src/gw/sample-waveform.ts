@@ -164,15 +164,17 @@ function ratioPieces({ summary }: Setting, { re, im }: ComplexArray, h0: GridWav
 /**
  * sum_mp factor_mp h_mp on the FFT grid (zero outside the bins): h0 times the splines through the ratio to it.
  * @param factor_mpc complex factors
+ * @returns views of the setting's scratch
  */
 export function combinedOnGrid(
-  { event, summary, kernels }: Setting,
+  { event, summary, kernels, scratch_cf: out_cf }: Setting,
   { h0, ratio_mpcj }: SampleOnGrid,
   factor_mpc: Float64Array,
 ): Pick<GridFunction, "re_f" | "im_f"> {
   const { n_f, f } = event;
-  const out_cf = new Float64Array(2 * n_f);
   const n_m = factor_mpc.length / 4;
+  const [re_f, im_f] = [out_cf.subarray(0, n_f), out_cf.subarray(n_f)];
+  for (const values of [re_f, im_f]) values.fill(0, 0, summary.fStart).fill(0, summary.fEnd);
   kernels.splineSum(out_cf, h0.re_mpf, h0.im_mpf, f, summary.grid, ratio_mpcj, factor_mpc, n_m, n_f);
-  return { re_f: out_cf.subarray(0, n_f), im_f: out_cf.subarray(n_f) };
+  return { re_f, im_f };
 }

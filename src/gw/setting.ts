@@ -11,12 +11,15 @@ export interface Setting {
   readonly kernels: Kernels;
   /** The whitening filter squared (d, f): 1/PSD. */
   readonly power_df: Float64Array;
+  /** Room for one short-lived waveform (c, f). Whoever writes it says so. */
+  readonly scratch_cf: Float64Array;
 }
 
 export function settingOf(event: Event, band: EventBand, kernels: Kernels): Setting {
   const power_df = new Float64Array(event.whiten_df.length);
   for (let k = 0; k < power_df.length; k++) power_df[k] = event.whiten_df[k] * event.whiten_df[k];
-  return { event, band, kernels, power_df, summary: new SummaryWeights(band.fbin, event.f, kernels) };
+  const summary = new SummaryWeights(band.fbin, event.f, kernels);
+  return { event, band, summary, kernels, power_df, scratch_cf: new Float64Array(2 * event.n_f) };
 }
 
 /** Row d of an array (d, f): a view. */

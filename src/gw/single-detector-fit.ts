@@ -2,7 +2,7 @@
 import { modePairs } from "../axes.ts";
 import type { Kernels } from "../kernels/table.ts";
 import type { Event } from "./event.ts";
-import { jointArrivals } from "./joint-arrival.ts";
+import { type Directions, directionsFor, jointArrivals } from "./joint-arrival.ts";
 import type { Reference, Weights } from "./reference.ts";
 
 /** Best response of one detector to a waveform. */
@@ -77,35 +77,33 @@ class DetectorFitter {
     kernels.modeProducts(this.norms_MpPc, h_mpcb, w, ...groups, 1, 1, n_mp, n_bp);
   }
 
-  /** The best of these phases at the times start + k step. */
-  bestOf(start: number, step: number, n_t: number, phi_o: readonly number[]): DetectorFit[] {
+  /** The best of these phases at the times start + k step: lnl (of drift 1), the phase's place, H^-1 d; (t, 4). */
+  scan(start: number, step: number, n_t: number, phi_o: Float64Array): Float64Array {
     const { mArr, f_b, n_bp } = this.problem;
-    const turn_omc = Float64Array.from(
-      phi_o.flatMap((phi) => mArr.flatMap((m) => [Math.cos(m * phi), Math.sin(m * phi)])),
-    );
-    const H_ox = Float64Array.from(phi_o.flatMap((phi) => this.normAt(phi)));
+    const n_m = mArr.length;
+    const turn_omc = new Float64Array(2 * n_m * phi_o.length);
+    for (let k = 0; k < n_m * phi_o.length; k++) {
+      const angle = mArr[k % n_m] * phi_o[Math.floor(k / n_m)];
+      turn_omc[2 * k] = Math.cos(angle);
+      turn_omc[2 * k + 1] = Math.sin(angle);
+    }
     const best_tx = new Float64Array(4 * n_t);
-    const sizes = [n_t, phi_o.length, mArr.length, n_bp] as const;
-    this.kernels.bestResponses(best_tx, this.g_mpcb, f_b, start, step, turn_omc, H_ox, ...sizes);
-    return Array.from({ length: n_t }, (_, t) => {
-      const [lnl, o, r0, r1] = best_tx.subarray(4 * t, 4 * t + 4);
-      return { lnl: lnl / this.asdDrift ** 2, t: start + t * step, phi: phi_o[o], response_p: [r0, r1] };
-    });
+    const sizes = [n_t, phi_o.length, n_m, n_bp] as const;
+    this.kernels.bestResponses(best_tx, this.g_mpcb, f_b, start, step, turn_omc, this.norms_MpPc, ...sizes);
+    return best_tx;
   }
 
-  /** (H00, H01, H11) at one phase. */
-  private normAt(phi: number): [number, number, number] {
-    const { mArr } = this.problem;
-    const H = [0, 0, 0, 0];
-    for (const [M, [m, m2]] of modePairs(mArr.length).entries()) {
-      const angle = (mArr[m] - mArr[m2]) * phi;
-      const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-      for (let pP = 0; pP < 4; pP++) {
-        const at = 2 * (4 * M + pP);
-        H[pP] += this.norms_MpPc[at] * cos - this.norms_MpPc[at + 1] * sin;
-      }
+  /** The best of a grid of times and phases, or `known` where none is better. */
+  bestOf(start: number, step: number, n_t: number, phi_o: Float64Array, known?: DetectorFit): DetectorFit {
+    const best_tx = this.scan(start, step, n_t, phi_o);
+    let best = known;
+    for (let t = 0; t < n_t; t++) {
+      const [lnl0, o, r0, r1] = best_tx.subarray(4 * t, 4 * t + 4);
+      const lnl = lnl0 / this.asdDrift ** 2;
+      if (best && !(lnl > best.lnl)) continue;
+      best = { lnl, t: start + t * step, phi: phi_o[o], response_p: [r0, r1] };
     }
-    return [H[0], 0.5 * (H[1] + H[2]), H[3]];
+    return best as DetectorFit;
   }
 
   /** The best of a grid around (t, phi), the steps shrinking. */
@@ -114,10 +112,8 @@ class DetectorFitter {
     let best = start;
     for (let round = 0, scale = 1 / REFINE_REACH; round < REFINEMENTS; round++, scale /= REFINE_REACH) {
       const { t, phi } = best;
-      const phi_o = Array.from({ length: n }, (_, k) => phi + (k - REFINE_REACH) * scale * stepPhi);
-      for (const fit of this.bestOf(t - REFINE_REACH * scale * stepT, scale * stepT, n, phi_o)) {
-        if (fit.lnl > best.lnl) best = fit;
-      }
+      const phi_o = Float64Array.from({ length: n }, (_, k) => phi + (k - REFINE_REACH) * scale * stepPhi);
+      best = this.bestOf(t - REFINE_REACH * scale * stepT, scale * stepT, n, phi_o, best);
     }
     return best;
   }
@@ -144,33 +140,42 @@ export interface ResponseFit {
  * only the direction in common, which keeps one that hears nothing near the others. Times are tried on the grid; the fits
  * are then refined to less than 1e-3 of its spacing.
  */
-export function bestResponse(
-  reference: FitReference,
-  event: Event,
-  h: BinWaveform,
-  grid: FitGrid,
-  kernels: Kernels,
-): ResponseFit {
-  const { fbin, mArr, single, asdDrift_d, arrival_d } = reference;
-  const step = 1 / (2 * event.f[event.n_f - 1]);
-  const stepPhi = (2 * Math.PI) / grid.n_phi;
-  const phi_o = Array.from({ length: grid.n_phi }, (_, k) => k * stepPhi);
-  const n_b = fbin.length;
-  const n_bp = 8 * Math.ceil(n_b / 8);
-  const f_b = new Float64Array(n_bp);
-  f_b.set(fbin);
-  const common = { mArr, n_b, n_bp, f_b, h_mpcb: padded(h.re_mpb, h.im_mpb, n_b, n_bp) };
-  const fitters = single.map(
-    (weights, d) => new DetectorFitter({ ...common, weights }, asdDrift_d[d], kernels),
-  );
-  const scans = fitters.map((fitter, d) => {
-    const start = arrival_d[d] - (grid.n_t >> 1) * step;
-    const fits = fitter.bestOf(start, step, grid.n_t, phi_o);
-    return { start, step, lnl_t: Float64Array.from(fits, ({ lnl }) => lnl) };
-  });
-  const { mean_d, best_d } = jointArrivals(event.detectors, scans);
-  const fits = fitters.map((fitter, d) =>
-    fitter.refine(fitter.bestOf(best_d[d], 0, 1, phi_o)[0], step, stepPhi),
-  );
-  return { fits, arrival_d: mean_d };
+export class ResponseFitter {
+  private readonly directions: Directions;
+  private readonly phi_o: Float64Array;
+  private readonly step: number;
+
+  constructor(
+    event: Event,
+    private readonly grid: FitGrid,
+    private readonly kernels: Kernels,
+  ) {
+    this.directions = directionsFor(event.detectors);
+    this.step = 1 / (2 * event.f[event.n_f - 1]);
+    this.phi_o = Float64Array.from({ length: grid.n_phi }, (_, k) => (2 * Math.PI * k) / grid.n_phi);
+  }
+
+  fit({ fbin, mArr, single, asdDrift_d, arrival_d }: FitReference, h: BinWaveform): ResponseFit {
+    const { kernels, step, phi_o } = this;
+    const { n_t, n_phi } = this.grid;
+    const n_b = fbin.length;
+    const n_bp = 8 * Math.ceil(n_b / 8);
+    const f_b = new Float64Array(n_bp);
+    f_b.set(fbin);
+    const common = { mArr, n_b, n_bp, f_b, h_mpcb: padded(h.re_mpb, h.im_mpb, n_b, n_bp) };
+    const fitters = single.map(
+      (weights, d) => new DetectorFitter({ ...common, weights }, asdDrift_d[d], kernels),
+    );
+    const scans = fitters.map((fitter, d) => {
+      const start = arrival_d[d] - (n_t >> 1) * step;
+      const best_tx = fitter.scan(start, step, n_t, phi_o);
+      const lnl_t = Float64Array.from({ length: n_t }, (_, t) => best_tx[4 * t] / asdDrift_d[d] ** 2);
+      return { start, step, lnl_t };
+    });
+    const { mean_d, best_d } = jointArrivals(this.directions, scans, kernels);
+    const fits = fitters.map((fitter, d) =>
+      fitter.refine(fitter.bestOf(best_d[d], 0, 1, phi_o), step, (2 * Math.PI) / n_phi),
+    );
+    return { fits, arrival_d: mean_d };
+  }
 }

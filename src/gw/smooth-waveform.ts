@@ -20,27 +20,21 @@ export function smoothWaveform(
 ): GridWaveform {
   const { event, summary, kernels } = setting;
   const n_b = summary.n_b;
-  const [h_cf, h_cb] = [new Float64Array(2 * event.n_f), new Float64Array(2 * n_b)];
   const onBins = binGrid(summary.grid);
+  const [n_mf, n_mb] = [mArr.length * event.n_f, mArr.length * n_b];
+  const [h_cmf, h_cmb] = [new Float64Array(2 * n_mf), new Float64Array(2 * n_mb)];
   const pieces = new Float64Array(4 * (n_b - 1));
-  const h0 = {
-    ...{
-      re_mpf: new Float64Array(mArr.length * event.n_f),
-      im_mpf: new Float64Array(mArr.length * event.n_f),
-    },
-    ...{ re_mpb: new Float64Array(mArr.length * n_b), im_mpb: new Float64Array(mArr.length * n_b) },
-  };
   mArr.forEach((mode, m) => {
     summary.writeSpline(pieces, rest_mb.subarray(m * n_b, (m + 1) * n_b));
     const series = inspiralSeries(inspiral, mode);
-    kernels.smoothMode(h_cf, event.f, summary.grid, pieces, series, event.n_f);
-    kernels.smoothMode(h_cb, summary.grid.knots, onBins, pieces, series, n_b);
-    h0.re_mpf.set(h_cf.subarray(0, event.n_f), m * event.n_f);
-    h0.im_mpf.set(h_cf.subarray(event.n_f), m * event.n_f);
-    h0.re_mpb.set(h_cb.subarray(0, n_b), m * n_b);
-    h0.im_mpb.set(h_cb.subarray(n_b), m * n_b);
+    kernels.smoothMode(h_cmf.subarray(m * event.n_f), event.f, summary.grid, pieces, series, n_mf);
+    kernels.smoothMode(h_cmb.subarray(m * n_b), summary.grid.knots, onBins, pieces, series, n_mb);
   });
-  return { n_p: 1, ...h0 };
+  return {
+    n_p: 1,
+    ...{ re_mpf: h_cmf.subarray(0, n_mf), im_mpf: h_cmf.subarray(n_mf) },
+    ...{ re_mpb: h_cmb.subarray(0, n_mb), im_mpb: h_cmb.subarray(n_mb) },
+  };
 }
 
 /** The bins themselves as the grid: each interval holds its own knot, the last one both of its. */

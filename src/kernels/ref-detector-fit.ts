@@ -1,4 +1,5 @@
 /** Twin of c/detector-fit.c: layouts in `setup-table.ts`. */
+import { modePairs } from "../axes.ts";
 import type { SetupKernels } from "./setup-table.ts";
 
 /** Below this share of the product of its diagonal, the determinant of H means that one polarization is redundant. */
@@ -22,13 +23,16 @@ export const bestResponses: SetupKernels["bestResponses"] = (
   start,
   step,
   turn_omc,
-  H_ox,
+  norms_MpPc,
   n_t,
   n_o,
   n_m,
   n_bp,
 ) => {
   const z_mpc = new Float64Array(4 * n_m);
+  const H_ox = Array.from({ length: n_o }, (_, o) =>
+    normsAt(norms_MpPc, turn_omc.subarray(2 * o * n_m, 2 * (o + 1) * n_m)),
+  );
   for (let t = 0; t < n_t; t++) {
     transformTo(z_mpc, g_mpcb, f_b, start + t * step, n_bp);
     for (let o = 0; o < n_o; o++) {
@@ -38,7 +42,7 @@ export const bestResponses: SetupKernels["bestResponses"] = (
         d0 += z_mpc[4 * m] * c + z_mpc[4 * m + 1] * s;
         d1 += z_mpc[4 * m + 2] * c + z_mpc[4 * m + 3] * s;
       }
-      const [r0, r1] = solve(d0, d1, H_ox[3 * o], H_ox[3 * o + 1], H_ox[3 * o + 2]);
+      const [r0, r1] = solve(d0, d1, ...H_ox[o]);
       const lnl = 0.5 * (d0 * r0 + d1 * r1);
       if (o > 0 && !(lnl > best_tx[4 * t])) continue;
       best_tx[4 * t] = lnl;
@@ -48,6 +52,20 @@ export const bestResponses: SetupKernels["bestResponses"] = (
     }
   }
 };
+
+/** H00, (H01 + H10) / 2, H11 at the phase whose exp(i m phi) is given. */
+function normsAt(norms_MpPc: Float64Array, turn_mc: Float64Array): [number, number, number] {
+  const H = [0, 0, 0, 0];
+  for (const [M, [m, m2]] of modePairs(turn_mc.length / 2).entries()) {
+    const [aRe, aIm, bRe, bIm] = [turn_mc[2 * m], turn_mc[2 * m + 1], turn_mc[2 * m2], turn_mc[2 * m2 + 1]];
+    const [c, s] = [aRe * bRe + aIm * bIm, aIm * bRe - aRe * bIm];
+    for (let pP = 0; pP < 4; pP++) {
+      const at = 2 * (4 * M + pP);
+      H[pP] += norms_MpPc[at] * c - norms_MpPc[at + 1] * s;
+    }
+  }
+  return [H[0], 0.5 * (H[1] + H[2]), H[3]];
+}
 
 /** z_rc = sum_b g_rcb exp(2 pi i f_b t). */
 function transformTo(
@@ -69,3 +87,53 @@ function transformTo(
     }
   }
 }
+
+/** Below exp of this, what all directions together add is lost in the last bit. */
+const NEGLIGIBLE = -80;
+
+export const jointArrivals: SetupKernels["jointArrivals"] = (
+  out_x,
+  lnl_dt,
+  shift_de,
+  place_a,
+  floor,
+  n_d,
+  n_t,
+  n_e,
+  n_a,
+) => {
+  const place_d = new Float64Array(n_d);
+  const lnlAt = (d: number, place: number) => {
+    const k = Math.min(Math.floor(place), n_t - 2);
+    if (k < 0 || place > n_t - 1) return -Infinity;
+    const [before, after] = [lnl_dt[d * n_t + k], lnl_dt[d * n_t + k + 1]];
+    return before + (place - k) * (after - before);
+  };
+  const eachArrival = (visit: (lnl: number) => void) => {
+    for (let e = 0; e < n_e; e++) {
+      for (let a = 0; a < n_a; a++) {
+        let lnl = 0;
+        for (let d = 0; d < n_d; d++) {
+          place_d[d] = place_a[a] + shift_de[d * n_e + e];
+          lnl += Math.max(lnlAt(d, place_d[d]), floor);
+        }
+        visit(lnl);
+      }
+    }
+  };
+  const [best_d, sum_d] = [out_x.subarray(2, 2 + n_d), out_x.subarray(2 + n_d, 2 + 2 * n_d)];
+  out_x[0] = -Infinity;
+  eachArrival((lnl) => {
+    if (!(lnl > out_x[0])) return;
+    out_x[0] = lnl;
+    best_d.set(place_d);
+  });
+  out_x[1] = 0;
+  sum_d.fill(0);
+  eachArrival((lnl) => {
+    if (lnl - out_x[0] < NEGLIGIBLE) return;
+    const weight = Math.exp(lnl - out_x[0]);
+    out_x[1] += weight;
+    for (let d = 0; d < n_d; d++) sum_d[d] += weight * (place_d[d] - best_d[d]);
+  });
+};

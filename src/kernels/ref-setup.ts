@@ -1,5 +1,5 @@
 /** The kernels of `setup-table.ts` in TypeScript. */
-import { bestResponses } from "./ref-detector-fit.ts";
+import { bestResponses, jointArrivals } from "./ref-detector-fit.ts";
 import { fft } from "./ref-fft.ts";
 import { matched, medianDeviation, powerSums, spread, withoutHoles } from "./ref-noise.ts";
 import { powerIndex, smoothMode, splineSum } from "./ref-smooth-waveform.ts";
@@ -19,4 +19,5 @@ export const setupReference: SetupKernels = {
   medianDeviation,
   spread,
   bestResponses,
+  jointArrivals,
 };

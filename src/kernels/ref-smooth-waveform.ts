@@ -6,7 +6,7 @@ function piece(pieces: Float64Array, c: number, s: number): number {
   return pieces[c] + s * (pieces[c + 1] + s * (pieces[c + 2] + s * pieces[c + 3]));
 }
 
-export const smoothMode: SetupKernels["smoothMode"] = (h_cf, f, grid, pieces, series, n_f) => {
+export const smoothMode: SetupKernels["smoothMode"] = (h_cf, f, grid, pieces, series, stride) => {
   const { n_b, edges, knots } = grid;
   const [s0, s1, s2, s3, s4, s5, s6, s7, s8] = series;
   for (let j = 0; j < n_b - 1; j++) {
@@ -18,7 +18,7 @@ export const smoothMode: SetupKernels["smoothMode"] = (h_cf, f, grid, pieces, se
       const angle = (s0 / x ** 5) * sum + piece(pieces, 4 * j, f[k] - knots[j]);
       const amplitude = 1 / (f[k] * Math.sqrt(x));
       h_cf[k] = amplitude * Math.cos(angle);
-      h_cf[n_f + k] = amplitude * Math.sin(angle);
+      h_cf[stride + k] = amplitude * Math.sin(angle);
     }
   }
 };

@@ -54,7 +54,7 @@ export interface SetupKernels {
   /**
    * h_cf = f^(-7/6) exp(i (spline + inspiral)) on the grid between the first and the last bin; other values are left.
    * inspiral = s0 f^(-5/3) (1 + s1 x^2 + s2 x^3 + s3 x^4 + (s4 + s5 ln f) x^5 + (s6 + s7 ln f) x^6 + s8 x^7), x = f^(1/3).
-   * @param pieces of the spline (j, 4), see `CubicSpline`
+   * @param pieces of the spline (j, 4), see `CubicSpline` @param stride where im begins
    */
   smoothMode(
     h_cf: Float64Array,
@@ -62,7 +62,7 @@ export interface SetupKernels {
     grid: SummaryGrid,
     pieces: Float64Array,
     series: Float64Array,
-    n_f: number,
+    stride: number,
   ): void;
 
   /**
@@ -151,8 +151,9 @@ export interface SetupKernels {
 
   /**
    * Of one detector at the times t = start + k step, and over the phases o: the best 1/2 d^T H^-1 d, its o, and H^-1 d,
-   * with d_p = Re sum_mb g_mpb exp(2 pi i f_b t) exp(-i m phi_o).
-   * @param g_mpcb w conj(h), b padded to n_bp (a multiple of 8) @param turn_omc exp(i m phi_o) @param H_ox H00, H01, H11
+   * with d_p = Re sum_mb g_mpb exp(2 pi i f_b t) exp(-i m phi_o) and H the symmetric part of
+   * H_pP = Re sum_M norms_MpP exp(i (m - m') phi_o), M = (m, m') in the order of `modePairs`.
+   * @param g_mpcb w conj(h), b padded to n_bp (a multiple of 8) @param turn_omc exp(i m phi_o)
    */
   bestResponses(
     best_tx: Float64Array,
@@ -161,10 +162,27 @@ export interface SetupKernels {
     start: number,
     step: number,
     turn_omc: Float64Array,
-    H_ox: Float64Array,
+    norms_MpPc: Float64Array,
     n_t: number,
     n_o: number,
     n_m: number,
     n_bp: number,
+  ): void;
+
+  /**
+   * lnL_ea = sum_d max(lnl_d(place_a + shift_de), floor) of directions e and times a, lnl_d linear between its n_t places.
+   * @param out_x the largest lnL; the sum of exp(lnL - largest), over all that are not negligible; by detector the largest's
+   * place; by detector the sum of exp(lnL - largest) (place - the largest's place): 2 + 2 n_d numbers
+   */
+  jointArrivals(
+    out_x: Float64Array,
+    lnl_dt: Float64Array,
+    shift_de: Float64Array,
+    place_a: Int32Array,
+    floor: number,
+    n_d: number,
+    n_t: number,
+    n_e: number,
+    n_a: number,
   ): void;
 }

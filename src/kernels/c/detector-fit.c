@@ -46,10 +46,26 @@ static void at_time(double *z_rc, const double *g_rcb, const double *f_b, double
   for (int k = 0; k < 2 * n_r; k++) z_rc[k] = sum8(sums[k]);
 }
 
+/* H_ox = H00, (H01 + H10) / 2, H11 of each phase. */
+static void norms_at(double *H_x, const double *norms_MpPc, const double *turn_mc, int n_m) {
+  double H[4] = {0};
+  const double *norm = norms_MpPc;
+  for (int m = 0; m < n_m; m++)
+    for (int m2 = m; m2 < n_m; m2++) {
+      const double *a = turn_mc + 2 * m, *b = turn_mc + 2 * m2;
+      double c = a[0] * b[0] + a[1] * b[1], s = a[1] * b[0] - a[0] * b[1];
+      for (int pP = 0; pP < 4; pP++, norm += 2) H[pP] += norm[0] * c - norm[1] * s;
+    }
+  H_x[0] = H[0];
+  H_x[1] = 0.5 * (H[1] + H[2]);
+  H_x[2] = H[3];
+}
+
 void dotpe_best_responses(double *best_tx, const double *g_mpcb, const double *f_b, double start, double step,
-                          const double *turn_omc, const double *H_ox, int32_t n_t, int32_t n_o, int32_t n_m,
+                          const double *turn_omc, const double *norms_MpPc, int32_t n_t, int32_t n_o, int32_t n_m,
                           int32_t n_bp) {
-  double z[4 * n_m];
+  double z[4 * n_m], H_ox[3 * n_o];
+  for (int o = 0; o < n_o; o++) norms_at(H_ox + 3 * o, norms_MpPc, turn_omc + 2 * (int64_t)o * n_m, n_m);
   for (int t = 0; t < n_t; t++) {
     double *best = best_tx + 4 * (int64_t)t;
     at_time(z, g_mpcb, f_b, start + t * step, 2 * n_m, n_bp);
@@ -60,7 +76,7 @@ void dotpe_best_responses(double *best_tx, const double *g_mpcb, const double *f
         d0 += z[4 * m] * turn[2 * m] + z[4 * m + 1] * turn[2 * m + 1];
         d1 += z[4 * m + 2] * turn[2 * m] + z[4 * m + 3] * turn[2 * m + 1];
       }
-      solve(d0, d1, H_ox + 3 * (int64_t)o, &r0, &r1);
+      solve(d0, d1, H_ox + 3 * o, &r0, &r1);
       double lnl = 0.5 * (d0 * r0 + d1 * r1);
       if (o > 0 && !(lnl > best[0])) continue;
       best[0] = lnl;
@@ -69,4 +85,48 @@ void dotpe_best_responses(double *best_tx, const double *g_mpcb, const double *f
       best[3] = r1;
     }
   }
+}
+
+/* Below exp of this, what all directions together add is lost in the last bit. */
+#define NEGLIGIBLE (-80)
+
+/* lnL of one direction and time; the places in the scans as well. */
+INLINE double joint(double *place_d, const double *lnl_dt, const double *shift_de, int anchor, double floor, int n_d, int n_t,
+                    int64_t n_e) {
+  double lnl = 0;
+  for (int d = 0; d < n_d; d++) {
+    double place = anchor + shift_de[d * n_e], one = floor;
+    const double *lnl_t = lnl_dt + (int64_t)d * n_t;
+    place_d[d] = place;
+    if (place >= 0 && place <= n_t - 1) {
+      int k = place < n_t - 2 ? (int)place : n_t - 2;
+      double between = lnl_t[k] + (place - k) * (lnl_t[k + 1] - lnl_t[k]);
+      one = between > floor ? between : floor;
+    }
+    lnl += one;
+  }
+  return lnl;
+}
+
+void dotpe_joint_arrivals(double *out_x, const double *lnl_dt, const double *shift_de, const int32_t *place_a,
+                          double floor, int32_t n_d, int32_t n_t, int32_t n_e, int32_t n_a) {
+  double *best_d = out_x + 2, *sum_d = best_d + n_d, place_d[n_d];
+  out_x[0] = -INFINITY;
+  for (int e = 0; e < n_e; e++)
+    for (int a = 0; a < n_a; a++) {
+      double lnl = joint(place_d, lnl_dt, shift_de + e, place_a[a], floor, n_d, n_t, n_e);
+      if (!(lnl > out_x[0])) continue;
+      out_x[0] = lnl;
+      memcpy(best_d, place_d, n_d * sizeof *best_d);
+    }
+  out_x[1] = 0;
+  memset(sum_d, 0, n_d * sizeof *sum_d);
+  for (int e = 0; e < n_e; e++)
+    for (int a = 0; a < n_a; a++) {
+      double lnl = joint(place_d, lnl_dt, shift_de + e, place_a[a], floor, n_d, n_t, n_e) - out_x[0];
+      if (lnl < NEGLIGIBLE) continue;
+      double weight = exp(lnl);
+      out_x[1] += weight;
+      for (int d = 0; d < n_d; d++) sum_d[d] += weight * (place_d[d] - best_d[d]);
+    }
 }

@@ -24,8 +24,8 @@ INLINE void store_to(double *x, vd v, int k, int end) {
 }
 
 void dotpe_smooth_mode(double *h_cf, const double *f, const int32_t *edges, const double *knots, const double *pieces,
-                       const double *series, int32_t n_b, int32_t n_f) {
-  double *re = h_cf, *im = h_cf + n_f;
+                       const double *series, int32_t n_b, int64_t stride) {
+  double *re = h_cf, *im = h_cf + stride;
   const int last = edges[n_b - 1];
   for (int j = 0; j < n_b - 1; j++) {
     const int end = edges[j + 1];

@@ -77,11 +77,20 @@ INLINE void add_transposed(double *out, double *v, const double *right, const do
   }
 }
 
+/* All lanes for n >= VL, else the first n. */
+INLINE vd lanes_below(int n) {
+  int64_t lane[VL];
+  for (int j = 0; j < VL; j++) lane[j] = j < n ? -1 : 0;
+  vi mask;
+  memcpy(&mask, lane, sizeof mask);
+  return (vd)mask;
+}
+
 void dotpe_summary_weights(double *w_cb, const int32_t *edges, const double *place_f, const double *width_j,
                            const double *right, const double *lower, const double *pivot, const double *upper,
                            const double *weight_f, const double *xRe_f, const double *xIm_f, const double *yRe_f,
                            const double *yIm_f, const double *xRe_b, const double *xIm_b, const double *yRe_b,
-                           const double *yIm_b, double scale, int32_t n_b) {
+                           const double *yIm_b, double scale, int32_t n_b, int32_t n_f) {
   double *re = w_cb, *im = re + n_b, *slopeRe = im + n_b, *slopeIm = slopeRe + n_b;
   memset(w_cb, 0, 4 * (size_t)n_b * sizeof *w_cb);
   for (int j = 0; j < n_b - 1; j++) {
@@ -97,8 +106,15 @@ void dotpe_summary_weights(double *w_cb, const int32_t *edges, const double *pla
     for (int v = 0; v < V8; v++) {
       int at = f + v * VL, n = end - at < VL ? end - at : VL;
       if (n <= 0) break;
-      add_moments(&sums, v, load_some(place_f + at, n), load_some(weight_f + at, n), load_some(xRe_f + at, n),
-                  load_some(xIm_f + at, n), load_some(yRe_f + at, n), load_some(yIm_f + at, n));
+      if (at + VL <= n_f) {
+        /* What follows the interval is the grid's, and counts nothing. */
+        vd weight = (vd)((vi)load(weight_f + at) & (vi)lanes_below(n));
+        add_moments(&sums, v, load(place_f + at), weight, load(xRe_f + at), load(xIm_f + at), load(yRe_f + at),
+                    load(yIm_f + at));
+      } else {
+        add_moments(&sums, v, load_some(place_f + at, n), load_some(weight_f + at, n), load_some(xRe_f + at, n),
+                    load_some(xIm_f + at, n), load_some(yRe_f + at, n), load_some(yIm_f + at, n));
+      }
     }
     double sRe[4], sIm[4];
     for (int k = 0; k < 4; k++) sRe[k] = sum8(sums.re[k]), sIm[k] = sum8(sums.im[k]);
