@@ -97,5 +97,5 @@ const FLOPS: { readonly [K in KernelName]?: Counter<K> } = {
   },
   project: (_y, _ldy, _a, _start, _lda, _q, n_r, n_b, n_k) => 2 * n_r * n_b * n_k,
   expandGrid: (_z, _y, _ldy, _ec, _es, _cos, _sin, n_r, rc, rs, n_h) => n_r * n_h * (4 * (rc + rs) + 20),
-  expandSet: (_dh, _y, _start, _ldy, _x, _cos, _sin, n_m, rc, rs, n_e) => n_m * n_e * (8 * (rc + rs) + 10),
+  expandSet: (_dh, _a, _start, _x, _cos, _sin, n_m, n_k, n_e) => n_m * n_e * (4 * n_k + 8),
 };

@@ -12,6 +12,7 @@ import { readNpy } from "../src/io/npy.ts";
 import { openNpz } from "../src/io/npz.ts";
 import { availableKernels, type Kernels, loadKernels } from "../src/kernels/table.ts";
 import { type BankBins, type SamplePlan, samplePlan, type WeightSet } from "../src/stages/bank-samples.ts";
+import { setCoefficients } from "../src/stages/coherent.ts";
 import { phaseTables } from "../src/stages/phases.ts";
 import { tileRows } from "./kernel-cases.ts";
 import {
@@ -162,7 +163,9 @@ function dataProducts(block: Block, plan: SamplePlan, h_mpcb: Float64Array, kern
       const [e, k, p] = [at % N_E, Math.floor(at / N_E) % (rc + rs), Math.floor(at / N_E / (rc + rs))];
       return response_dpe[(2 * d + p) * N_E + e] * (k < rc ? ec[k * N_E + e] : es[(k - rc) * N_E + e]);
     });
-    kernels.expandSet(dh_mce, y, 0, rp, x_pke, cosFc_e, sinFc_e, n_m, rc, rs, N_E, d === 0);
+    const a_mcpk = new Float64Array(n_m * 4 * (rc + rs));
+    setCoefficients(a_mcpk, y, rp, n_m, { rc, rs });
+    kernels.expandSet(dh_mce, a_mcpk, 0, x_pke, cosFc_e, sinFc_e, n_m, 2 * (rc + rs), N_E, d === 0);
   }
   return dh_mce;
 }

@@ -277,17 +277,17 @@ export function casesOf(size: Size, seed: number): KernelCase[] {
 }
 
 function expandSetCase({ mArr, n_t }: Size, seed: number): KernelCase {
-  const [rc, rs, ldy, n_m] = [5, 4, 16, mArr.length];
+  const [n_k, n_m] = [18, mArr.length];
   const n_e = roundUp8(n_t);
-  const y = randomNumbers(3 + n_m * 4 * ldy, seed);
-  const x = randomNumbers(2 * (rc + rs) * n_e, seed + 1);
+  const a = randomNumbers(3 + n_m * 2 * n_k, seed);
+  const x = randomNumbers(n_k * n_e, seed + 1);
   const [cos, sin] = [randomNumbers(n_e, seed + 2), randomNumbers(n_e, seed + 3)];
   return {
     name: "expandSet",
     run(kernels) {
       const dh = new Float64Array(n_m * 2 * n_e).fill(9);
-      kernels.expandSet(dh, y, 3, ldy, x, cos, sin, n_m, rc, rs, n_e, true);
-      kernels.expandSet(dh, y, 0, ldy, x, sin, cos, n_m, rc, rs, n_e, false);
+      kernels.expandSet(dh, a, 3, x, cos, sin, n_m, n_k, n_e, true);
+      kernels.expandSet(dh, a, 0, x, sin, cos, n_m, n_k, n_e, false);
       return { dh };
     },
   };

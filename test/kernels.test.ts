@@ -128,14 +128,14 @@ describe.each(availableKernels())("%s gives the same bits however the work is cu
     const { n_k } = phaseTables(size.mArr, size.n_phi);
     const n_e = 72;
     const tile = { ...randomTile(size, n_k, n_e, 3), n_valid: n_e };
-    const [rc, rs, ldy, n_m] = [5, 4, 16, size.mArr.length];
-    const y = randomNumbers(n_m * 4 * ldy, 4);
-    const x = randomNumbers(2 * (rc + rs) * n_e, 5);
+    const [n_r, n_m] = [18, size.mArr.length];
+    const a = randomNumbers(n_m * 2 * n_r, 4);
+    const x = randomNumbers(n_r * n_e, 5);
     const [cos, sin] = [randomNumbers(n_e, 6), randomNumbers(n_e, 7)];
     const rowsOf = (e0: number, n: number): Rows => {
       const part = (values: Float64Array) => columns(values, n_e, e0, n);
       const dh_mce = new Float64Array(n_m * 2 * n);
-      kernels.expandSet(dh_mce, y, 0, ldy, part(x), part(cos), part(sin), n_m, rc, rs, n, true);
+      kernels.expandSet(dh_mce, a, 0, part(x), part(cos), part(sin), n_m, n_r, n, true);
       const inputs: TileInputs = { ...tile, dh_mce, ff_dxe: part(tile.ff_dxe), n_e: n, n_valid: n };
       return tileRows(inputs, size, kernels, -1);
     };

@@ -31,7 +31,7 @@ const SYMBOLS = {
   dotpe_mode_products: { args: [P, P, P, P, P, N, N, N, N, N], returns: "void" },
   dotpe_project: { args: [P, N, P, L, N, P, N, N, N], returns: "void" },
   dotpe_expand_grid: { args: [P, P, N, P, P, P, P, N, N, N, N, N], returns: "void" },
-  dotpe_expand_set: { args: [P, P, L, N, P, P, P, N, N, N, N, N], returns: "void" },
+  dotpe_expand_set: { args: [P, P, L, P, P, P, N, N, N, N], returns: "void" },
   dotpe_incoherent_max: { args: [P, L, P, L, P, P, P, P, N, N, N, N, N], returns: "f64" },
   dotpe_coherent_tile: {
     args: [P, P, P, P, P, P, P, P, P, P, P, P, N, N, N, N, N, N, N, D],
@@ -84,8 +84,8 @@ function bind(name: string, path: string): Kernels {
     project: c.dotpe_project,
     expandGrid: (z, y, ldy, ec, es, cosFc, sinFc, n_r, rc, rs, n_h, first) =>
       c.dotpe_expand_grid(z, y, ldy, ec, es, cosFc, sinFc, n_r, rc, rs, n_h, first ? 1 : 0),
-    expandSet: (dh, y, start, ldy, x, cosFc, sinFc, n_m, rc, rs, n_e, first) =>
-      c.dotpe_expand_set(dh, y, start, ldy, x, cosFc, sinFc, n_m, rc, rs, n_e, first ? 1 : 0),
+    expandSet: (dh, a, start, x, cosFc, sinFc, n_m, n_k, n_e, first) =>
+      c.dotpe_expand_set(dh, a, start, x, cosFc, sinFc, n_m, n_k, n_e, first ? 1 : 0),
     incoherentMax: (z, zStart, hh, hhStart, p, n_m, n_t, symmetric) =>
       c.dotpe_incoherent_max(
         ...[z, zStart, hh, hhStart, p.cosM_mo, p.sinM_mo, p.cosK_ko, p.sinK_ko],

@@ -52,42 +52,22 @@ export const expandGrid: Kernels["expandGrid"] = (
   }
 };
 
+/** einsum: 'mk, ke, e -> me', a and the rotation of e complex. */
 export const expandSet: Kernels["expandSet"] = (
-  dh,
-  y,
-  start,
-  ldy,
-  x,
-  cosFc,
-  sinFc,
-  n_m,
-  rc,
-  rs,
-  n_e,
-  first,
+  ...[dh, a_mck, start, x_ke, cosFc, sinFc, n_m, n_k, n_e, first]
 ) => {
-  const rank = rc + rs;
   for (let m = 0; m < n_m; m++) {
     const out = m * 2 * n_e;
+    const from = start + m * 2 * n_k;
     if (first) dh.fill(0, out, out + 2 * n_e);
     for (let e = 0; e < n_e; e++) {
-      let [a, b, c, d] = [0, 0, 0, 0];
-      for (let p = 0; p < 2; p++) {
-        const re = start + (m * 2 + p) * 2 * ldy;
-        const im = re + ldy;
-        for (let k = 0; k < rc; k++) {
-          const basis = x[(p * rank + k) * n_e + e];
-          a += y[re + k] * basis;
-          b += y[im + k] * basis;
-        }
-        for (let k = rc; k < rank; k++) {
-          const basis = x[(p * rank + k) * n_e + e];
-          c += y[re + k] * basis;
-          d += y[im + k] * basis;
-        }
+      let [re, im] = [0, 0];
+      for (let k = 0; k < n_k; k++) {
+        re += a_mck[from + k] * x_ke[k * n_e + e];
+        im += a_mck[from + n_k + k] * x_ke[k * n_e + e];
       }
-      dh[out + e] += (a - d) * cosFc[e] - (b + c) * sinFc[e];
-      dh[out + n_e + e] += (b + c) * cosFc[e] + (a - d) * sinFc[e];
+      dh[out + e] += re * cosFc[e] - im * sinFc[e];
+      dh[out + n_e + e] += im * cosFc[e] + re * sinFc[e];
     }
   }
 };

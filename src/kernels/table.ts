@@ -102,18 +102,19 @@ export interface Kernels extends SetupKernels, ExtrinsicKernels {
     first: boolean,
   ): void;
 
-  /** dh_mce (+)= sum_p F_pe sum_b g_mpb exp(2 pi i f_b tau_e) of one detector; x_pke = F_pe times the basis. */
+  /**
+   * dh_mce (+)= exp(2 pi i f_c tau_e) sum_k a_mk x_ke of one detector, x real and a complex: x the basis at tau_e times the
+   * response, a the projections on it (`setCoefficients`). Adds unless `first`.
+   */
   expandSet(
     dh_mce: Float64Array,
-    y: Float64Array,
+    a_mck: Float64Array,
     start: number,
-    ldy: number,
-    x_pke: Float64Array,
+    x_ke: Float64Array,
     cosFc_e: Float64Array,
     sinFc_e: Float64Array,
     n_m: number,
-    rc: number,
-    rs: number,
+    n_k: number,
     n_e: number,
     first: boolean,
   ): void;

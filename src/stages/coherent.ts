@@ -150,6 +150,31 @@ function responseCoefficients(
   }
 }
 
+/**
+ * Coefficients of `expandSet` from projections y (m, p, c; ldy): a_mcpk = y of the cosine basis, i y of the sine basis.
+ * einsum: sum_k (y_pk E_c,ke + i y_pk E_s,ke) F_pe = sum_pk a_pk x_pke.
+ */
+export function setCoefficients(
+  a_mcpk: Float64Array,
+  y: Float64Array,
+  ldy: number,
+  n_m: number,
+  { rc, rs }: { readonly rc: number; readonly rs: number },
+): void {
+  const rank = rc + rs;
+  for (let m = 0; m < n_m; m++) {
+    for (let p = 0; p < 2; p++) {
+      const from = (2 * m + p) * 2 * ldy;
+      const re = (4 * m + p) * rank;
+      const im = re + 2 * rank;
+      for (let k = 0; k < rank; k++) {
+        a_mcpk[re + k] = k < rc ? y[from + k] : -y[from + ldy + k];
+        a_mcpk[im + k] = k < rc ? y[from + ldy + k] : y[from + k];
+      }
+    }
+  }
+}
+
 export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<CoherentResult> {
   const { samples, items, n_e, sets, phases, maxDrop, bestPerBank, dt_j, taskItems, eBatch, iTile, eTile } =
     plan;
@@ -164,10 +189,11 @@ export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<C
   const h_mpcb = scratchF64(n_mp * 2 * n_bp);
   const g_smpcb = scratchF64(n_s * n_mp * 2 * n_bp);
   const hh_dgc = scratchF64(n_d * n_g * 2);
-  const ldy = Math.max(...sets.map((set) => set.rp));
-  const y = scratchF64(n_mp * 2 * ldy);
-  /** For each sample of the batch: its projections by set, and its coefficients. */
-  const y_batch = sets.map(() => scratchF64(iTile * n_mp * 2 * ldy));
+  const y = scratchF64(n_mp * 2 * Math.max(...sets.map((set) => set.rp)));
+  /** For each sample of the batch: coefficients of <d|h> by set, and of <h|h>. */
+  const a_batch = sets.map(({ rc, rs }) =>
+    Array.from({ length: iTile }, () => scratchF64(n_mp * 2 * (rc + rs))),
+  );
   const c_batch = Array.from({ length: iTile }, () => scratchF64(n_c * n_d * 3));
   const tile = new Tile(plan, eTile);
   const dh_mce = scratchF64(n_mp * eTile);
@@ -190,20 +216,20 @@ export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<C
       if (!Number.isFinite(hh_dgc[0] + hh_dgc[2])) throw badWaveform(samples, items.bank_j[j], items.i_j[j]);
       responseCoefficients(c_batch[j - j0], hh_dgc, n_d, n_g, phases.n_k);
       kernels.weighted(g_smpcb, w_smpcb, h_mpcb, n_s, n_mp, n_bp);
-      sets.forEach(({ q, rp }, s) => {
-        kernels.project(y, ldy, g_smpcb, s * n_mp * 2 * n_bp, n_bp, q, 2 * n_mp, n_b, rp);
-        y_batch[s].set(y, (j - j0) * n_mp * 2 * ldy);
+      sets.forEach((set, s) => {
+        const { q, rp } = set;
+        kernels.project(y, rp, g_smpcb, s * n_mp * 2 * n_bp, n_bp, q, 2 * n_mp, n_b, rp);
+        setCoefficients(a_batch[s][j - j0], y, rp, n_m, set);
       });
     }
   };
 
   const sampleOnTile = (j: number, slot: number, e0: number, e1: number) => {
-    const start = slot * n_mp * 2 * ldy;
     if (tile.active.length === 0) dh_mce.fill(0);
     tile.active.forEach((s, n) => {
       const { rc, rs } = sets[s];
       const tables = [tile.x_s[s], tile.cos_s[s], tile.sin_s[s]] as const;
-      kernels.expandSet(dh_mce, y_batch[s], start, ldy, ...tables, n_m, rc, rs, eTile, n === 0);
+      kernels.expandSet(dh_mce, a_batch[s][slot], 0, ...tables, n_m, 2 * (rc + rs), eTile, n === 0);
     });
     const bank = bestPerBank ? items.bank_j[j] : 0;
     let best = maximum.get(bank);

@@ -69,45 +69,59 @@ void dotpe_project(double *y, int32_t ldy, const double *a, int64_t start, int32
   }
 }
 
-/* Independent accumulators of the expansions: PAIRS rows (re, im) x WIDE vectors of times. */
-#define PAIRS (VL == 8 ? 2 : 1)
+/* Rows (pairs of re and im) and vectors of times that an expansion holds in registers: eight chains of multiply-adds or
+ * more hide their latency. */
+#if VL == 8
+#define PAIRS 2
 #define WIDE 2
+#define MODES 2
+#define WIDE_SET 4
+#else
+#define PAIRS (VL == 4 ? 3 : 2)
+#define WIDE 2
+#define MODES 2
+#define WIDE_SET (VL == 4 ? 3 : 2)
+#endif
 
-INLINE void rows_times_basis(vd (*sum)[2][WIDE], const double *y, int64_t ldy, const double *basis, int64_t ld, int n_k,
+/* sum[2 i + c][j] += y[row i, c] times the basis, over n_k functions. */
+INLINE void rows_times_basis(vd (*sum)[WIDE], const double *y, int64_t ldy, const double *basis, int64_t ld, int n_k,
                              int pairs, int wide) {
   for (int k = 0; k < n_k; k++) {
     vd x[WIDE];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int j = 0; j < wide; j++) x[j] = load(basis + k * ld + j * VL);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int i = 0; i < pairs; i++)
 #pragma GCC unroll 2
       for (int c = 0; c < 2; c++) {
         vd s = all(y[(2 * i + c) * ldy + k]);
-#pragma GCC unroll 2
-        for (int j = 0; j < wide; j++) sum[i][c][j] = mad(s, x[j], sum[i][c][j]);
+#pragma GCC unroll 4
+        for (int j = 0; j < wide; j++) sum[2 * i + c][j] = mad(s, x[j], sum[2 * i + c][j]);
       }
   }
 }
 
-INLINE void zero(vd (*sum)[2][WIDE], int pairs, int wide) {
-  for (int i = 0; i < pairs; i++)
-    for (int c = 0; c < 2; c++)
-      for (int j = 0; j < wide; j++) sum[i][c][j] = all(0);
+INLINE void zero(vd (*sum)[WIDE], int rows, int wide) {
+#pragma GCC unroll 8
+  for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < wide; j++) sum[i][j] = all(0);
 }
 
 INLINE void grid_block(double *z, const double *y, int64_t ldy, const double *ec, const double *es, const double *cosFc,
                        const double *sinFc, int rc, int rs, int64_t n_h, int h, int first, int pairs, int wide) {
-  vd even[PAIRS][2][WIDE], odd[PAIRS][2][WIDE];
-  zero(even, pairs, wide);
-  zero(odd, pairs, wide);
+  vd even[2 * PAIRS][WIDE], odd[2 * PAIRS][WIDE];
+  zero(even, 2 * pairs, wide);
   rows_times_basis(even, y, ldy, ec + h, n_h, rc, pairs, wide);
+  zero(odd, 2 * pairs, wide);
   rows_times_basis(odd, y + rc, ldy, es + h, n_h, rs, pairs, wide);
+#pragma GCC unroll 4
   for (int i = 0; i < pairs; i++)
+#pragma GCC unroll 4
     for (int j = 0; j < wide; j++) {
       vd c = load(cosFc + h + j * VL), s = load(sinFc + h + j * VL);
-      vd pr = even[i][0][j] - odd[i][1][j], pi = even[i][1][j] + odd[i][0][j];
-      vd mr = even[i][0][j] + odd[i][1][j], mi = even[i][1][j] - odd[i][0][j];
+      vd pr = even[2 * i][j] - odd[2 * i + 1][j], pi = even[2 * i + 1][j] + odd[2 * i][j];
+      vd mr = even[2 * i][j] + odd[2 * i + 1][j], mi = even[2 * i + 1][j] - odd[2 * i][j];
       vd result[4] = {mad(pr, c, -pi * s), mad(mr, c, mi * s), mad(pi, c, pr * s), mad(mi, c, -mr * s)};
       double *out = z + (int64_t)i * 4 * n_h + h + j * VL;
       for (int part = 0; part < 4; part++, out += n_h) store(out, first ? result[part] : load(out) + result[part]);
@@ -138,56 +152,58 @@ void dotpe_expand_grid(double *z_rct, const double *y, int32_t ldy, const double
   }
 }
 
-/* Vectors of extrinsic samples that share a load of y: eight chains of multiply-adds, with re and im. */
-#define WIDE_SET 4
-
-INLINE void row_times_set(vd (*sum)[WIDE_SET], const double *y, int64_t ldy, const double *basis, int64_t ld, int n_k,
-                          int wide) {
+INLINE void set_block(double *dh, const double *a, const double *x, const double *cosFc, const double *sinFc, int n_k,
+                      int64_t n_e, int first, int modes, int wide) {
+  vd sum[2 * MODES][WIDE_SET];
+#pragma GCC unroll 4
+  for (int i = 0; i < 2 * modes; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < wide; j++) sum[i][j] = all(0);
   for (int k = 0; k < n_k; k++) {
-    vd x[WIDE_SET];
+    vd f[WIDE_SET];
 #pragma GCC unroll 4
-    for (int j = 0; j < wide; j++) x[j] = load(basis + k * ld + j * VL);
-#pragma GCC unroll 2
-    for (int c = 0; c < 2; c++) {
-      vd s = all(y[c * ldy + k]);
+    for (int j = 0; j < wide; j++) f[j] = load(x + k * n_e + j * VL);
 #pragma GCC unroll 4
-      for (int j = 0; j < wide; j++) sum[c][j] = mad(s, x[j], sum[c][j]);
+    for (int i = 0; i < 2 * modes; i++) {
+      vd s = all(a[i * n_k + k]);
+#pragma GCC unroll 4
+      for (int j = 0; j < wide; j++) sum[i][j] = mad(s, f[j], sum[i][j]);
     }
   }
-}
-
-INLINE void set_block(double *dh, const double *y, int64_t ldy, const double *x, const double *cosFc,
-                      const double *sinFc, int rc, int rs, int64_t n_e, int e, int first, int wide) {
-  vd even[2][WIDE_SET], odd[2][WIDE_SET];
-  for (int c = 0; c < 2; c++)
-    for (int j = 0; j < wide; j++) even[c][j] = odd[c][j] = all(0);
-  for (int p = 0; p < 2; p++) {
-    const double *basis = x + (int64_t)p * (rc + rs) * n_e + e, *row = y + p * 2 * ldy;
-    row_times_set(even, row, ldy, basis, n_e, rc, wide);
-    row_times_set(odd, row + rc, ldy, basis + rc * n_e, n_e, rs, wide);
-  }
-  for (int j = 0; j < wide; j++) {
-    vd c = load(cosFc + e + j * VL), s = load(sinFc + e + j * VL);
-    vd pr = even[0][j] - odd[1][j], pi = even[1][j] + odd[0][j];
-    double *re = dh + e + j * VL, *im = re + n_e;
-    vd a = mad(pr, c, -pi * s), b = mad(pi, c, pr * s);
-    store(re, first ? a : load(re) + a);
-    store(im, first ? b : load(im) + b);
-  }
-}
-
-/* dh_mce += the contribution of one detector: sum_p F_pe z_mp(t_e); x_pke = F_pe times the basis at t_e. */
-void dotpe_expand_set(double *dh_mce, const double *y, int64_t start, int32_t ldy, const double *x_pke,
-                      const double *cosFc_e, const double *sinFc_e, int32_t n_m, int32_t rc, int32_t rs, int32_t n_e,
-                      int32_t first) {
-  for (int m = 0; m < n_m; m++) {
-    double *dh = dh_mce + (int64_t)m * 2 * n_e;
-    const double *row = y + start + (int64_t)m * 4 * ldy;
-    for (int e = 0; e < n_e;) {
-      const int wide = n_e - e >= WIDE_SET * VL ? WIDE_SET : 1;
-      if (wide == WIDE_SET) set_block(dh, row, ldy, x_pke, cosFc_e, sinFc_e, rc, rs, n_e, e, first, WIDE_SET);
-      else set_block(dh, row, ldy, x_pke, cosFc_e, sinFc_e, rc, rs, n_e, e, first, 1);
-      e += wide * VL;
+#pragma GCC unroll 4
+  for (int i = 0; i < modes; i++)
+#pragma GCC unroll 4
+    for (int j = 0; j < wide; j++) {
+      vd c = load(cosFc + j * VL), s = load(sinFc + j * VL);
+      double *re = dh + (int64_t)i * 2 * n_e + j * VL, *im = re + n_e;
+      vd u = mad(sum[2 * i][j], c, -sum[2 * i + 1][j] * s), v = mad(sum[2 * i + 1][j], c, sum[2 * i][j] * s);
+      store(re, first ? u : load(re) + u);
+      store(im, first ? v : load(im) + v);
     }
+}
+
+/* dh_mce += exp(2 pi i f_c tau_e) sum_k a_mck x_ke, of one detector. The modes go round inside: the columns of x, more than
+ * a first-level cache holds, are fetched once. */
+void dotpe_expand_set(double *dh_mce, const double *a_mck, int64_t start, const double *x_ke, const double *cosFc_e,
+                      const double *sinFc_e, int32_t n_m, int32_t n_k, int32_t n_e, int32_t first) {
+  for (int e = 0; e < n_e;) {
+    const int left = (n_e - e) / VL, wide = left >= WIDE_SET ? WIDE_SET : left >= 2 ? 2 : 1;
+    for (int m = 0; m < n_m;) {
+      const int modes = n_m - m >= MODES ? MODES : 1;
+      double *dh = dh_mce + (int64_t)m * 2 * n_e + e;
+      const double *a = a_mck + start + (int64_t)m * 2 * n_k;
+#define SET(M, W) set_block(dh, a, x_ke + e, cosFc_e + e, sinFc_e + e, n_k, n_e, first, M, W)
+      if (modes == MODES) {
+        if (wide == WIDE_SET) SET(MODES, WIDE_SET);
+        else if (wide == 2) SET(MODES, 2);
+        else SET(MODES, 1);
+      } else {
+        if (wide == WIDE_SET) SET(1, WIDE_SET);
+        else if (wide == 2) SET(1, 2);
+        else SET(1, 1);
+      }
+      m += modes;
+    }
+    e += wide * VL;
   }
 }
