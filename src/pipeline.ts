@@ -8,10 +8,10 @@ import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
 import { type StageWork, timingsOf, traceJson } from "./report/timings.ts";
-import { writeResults, writeTimings } from "./rundir/results.ts";
+import { rowPaths, writeResults, writeTimings } from "./rundir/results.ts";
 import { createRundir, discardRundir } from "./rundir/rundir.ts";
 import { readTruth } from "./rundir/truth.ts";
-import { shareTable } from "./stages/distance-rows.ts";
+import { shareTable } from "./stages/distance-table.ts";
 import { type EvaluateInputs, evaluate } from "./stages/evaluate.ts";
 import { type ExtrinsicSamples, N_COMBINE } from "./stages/extrinsic.ts";
 import { drawExtrinsic, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
@@ -68,7 +68,7 @@ async function runStages(
   imported: ExtrinsicSamples | undefined,
   truth: Record<string, number> | undefined,
 ): Promise<RunSummary> {
-  const { options, inputs, report, clock } = context;
+  const { options, inputs, pool, report, clock } = context;
   const { event, banks, bins } = inputs;
   const warnings = overlapWarnings(inputs, report);
   if (inputs.band.note) report.note(inputs.band.note);
@@ -87,10 +87,13 @@ async function runStages(
     warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
   clock.lap("extrinsic");
   const set = extrinsicSet(extrinsic, event);
-  const results = await coherent(context, { bins, reference, accepted, order, set, table }, extrinsic);
+  const lnlike_j = Float64Array.from(kept.flatMap(({ lnlike_i }) => [...lnlike_i]));
+  const given = { bins, reference, accepted, order, lnlike_j, set, table };
+  const { rows, results } = await coherent(context, given, extrinsic, rundir);
   clock.lap("coherent");
-  const posterior = finish({
+  const posterior = await finish(pool, {
     banks: banks.map((bank, k) => ({ bank, result: results[k] })),
+    rows,
     ...{ extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
   });
   writeResults(rundir, {
@@ -100,7 +103,7 @@ async function runStages(
       ...{ ...drawn, n_d: event.n_d, response_dpe: set.response_dpe },
       timeshifts: options.saveTimeshifts ? { fbin: bins.fbin, t_de: set.arrival_de } : undefined,
     },
-    ...{ results, posterior, reference: encodeReference(reference, event) },
+    ...{ rows, results, posterior, reference: encodeReference(reference, event) },
   });
   clock.lap("posterior");
   const counts = { rundir, n_i: nCandidates(inputs), nAccepted: accepted.i_j.length, n_e: extrinsic.n_e };
@@ -115,8 +118,9 @@ function nCandidates({ candidates }: Inputs): number {
 /** Stage 5. */
 async function coherent(
   { options, inputs, work, pool, report }: Context,
-  given: Pick<EvaluateInputs, "bins" | "reference" | "accepted" | "order" | "set" | "table">,
+  given: Pick<EvaluateInputs, "bins" | "reference" | "accepted" | "order" | "lnlike_j" | "set" | "table">,
   { n_e, log_prior_weights }: ExtrinsicSamples,
+  rundir: string,
 ) {
   const n = given.accepted.i_j.length;
   const progress = report.stage("coherent", n, "samples");
@@ -128,11 +132,18 @@ async function coherent(
     ...coherentCuts(work, n, n_e),
   };
   const { n_int, logPriorWeights } = inputs;
-  const evaluated = { ...given, n_int, logPriorWeights, logPriorWeights_e: log_prior_weights, settings };
-  const results = await evaluate(pool, evaluated, (share) => progress.update(Math.floor(share * n)));
-  const n_rows = results.reduce((sum, { rows }) => sum + rows.n, 0);
+  const evaluated: EvaluateInputs = {
+    ...{ ...given, n_int, logPriorWeights, logPriorWeights_e: log_prior_weights, settings },
+    sizeLimit: options.sizeLimit,
+    paths: rowPaths(rundir, inputs.banks),
+  };
+  const done = await evaluate(pool, evaluated, (share) => progress.update(Math.floor(share * n)));
+  const n_rows = done.results.reduce(
+    (sum, { nDistanceMarginalizations }) => sum + nDistanceMarginalizations,
+    0,
+  );
   progress.end(`${n_rows.toLocaleString("en")} rows`);
-  return results;
+  return done;
 }
 
 type Counts = Pick<RunSummary, "rundir" | "n_i" | "nAccepted" | "n_e">;

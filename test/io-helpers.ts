@@ -37,7 +37,29 @@ export function thrownBy(action: () => unknown): DotpeError {
 
 /** Checks the exit name, and that the message holds each of these parts. */
 export function expectRefusal(action: () => unknown, exit: ExitName, ...parts: string[]): void {
-  const error = thrownBy(action);
+  expectError(thrownBy(action), exit, parts);
+}
+
+/** As `expectRefusal`, of what is awaited. */
+export async function expectRejection(
+  action: Promise<unknown>,
+  exit: ExitName,
+  ...parts: string[]
+): Promise<void> {
+  const error = await action.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expectError(
+    thrownBy(() => {
+      if (error !== undefined) throw error;
+    }),
+    exit,
+    parts,
+  );
+}
+
+function expectError(error: DotpeError, exit: ExitName, parts: readonly string[]): void {
   const missing = parts.filter((part) => !error.message.includes(part));
   if (error.exit !== exit || missing.length > 0) {
     throw new Error(`found ${error.exit}: ${error.message}\nexpected ${exit} with ${missing.join(" | ")}`);

@@ -1,13 +1,53 @@
-/** The reference's rows of `runs/small` (or another run) as the coherent stage would hand them over. */
-import { readFileSync } from "node:fs";
+/** The reference's rows of `runs/small` (or another run), published as the coherent stage would publish its own. */
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openBank } from "../src/gw/bank.ts";
 import { type NetworkFrame, phaseRefdet } from "../src/gw/prior.ts";
-import { readFeather } from "../src/io/feather.ts";
-import type { BankResult, FinishInput } from "../src/stages/posterior.ts";
-import { FIXTURES } from "./io-helpers.ts";
+import { type FeatherTable, readFeather } from "../src/io/feather.ts";
+import { rowPaths } from "../src/rundir/results.ts";
+import { ChunkPublisher, type PublisherPlan } from "../src/stages/chunk-publisher.ts";
+import { ChunkRows } from "../src/stages/chunk-rows.ts";
+import { chunkAt, chunkGrid } from "../src/stages/chunks.ts";
+import { bestfitLnL } from "../src/stages/coherent.ts";
+import { binOf, cutsOf, N_BINS } from "../src/stages/coherent-scan.ts";
+import type { Items } from "../src/stages/incoherent.ts";
+import {
+  type BankResult,
+  type CoherentRows,
+  type FinishInput,
+  finish,
+  type Posterior,
+} from "../src/stages/posterior.ts";
+import { GIVEN_UP, type RowCuts, RowFiles, rowProgress, TOO_MANY } from "../src/stages/row-files.ts";
+import { itemsOf } from "../src/stages/select.ts";
+import { shareF64 } from "../src/workers/arena.ts";
+import { Pool } from "../src/workers/pool.ts";
+import { FIXTURES, temporaryFolder } from "./io-helpers.ts";
 
 export const SMALL_RUN = join(FIXTURES, "runs/small");
+
+/** Rows of one bank, by (i, e, o) ascending. */
+export interface GivenRows {
+  readonly n: number;
+  readonly i: Int32Array;
+  readonly e: Int32Array;
+  readonly o: Int32Array;
+  readonly dh: Float64Array;
+  readonly hh: Float64Array;
+  readonly lnlMarginalized: Float64Array;
+}
+
+export interface GivenResult extends Omit<BankResult, "j0" | "n_i"> {
+  readonly rows: GivenRows;
+  readonly logPriorWeights_i: Float64Array;
+}
+
+export interface GivenInput extends Omit<FinishInput, "banks" | "rows"> {
+  readonly banks: readonly {
+    readonly bank: FinishInput["banks"][number]["bank"];
+    readonly result: GivenResult;
+  }[];
+}
 
 /** Python's infinities become null. */
 export function readJsonFile(path: string) {
@@ -15,7 +55,7 @@ export function readJsonFile(path: string) {
 }
 
 /** A reference run and its banks, in their order. All its rows are handed over, also those far below the best. */
-export function runInput(run: string, bankFolders: readonly string[], n_phi: number): FinishInput {
+export function runInput(run: string, bankFolders: readonly string[], n_phi: number): GivenInput {
   const table = readFeather(join(run, "extrinsic_samples.feather"));
   const extrinsic = {
     n_e: table.n_rows,
@@ -35,7 +75,7 @@ export function runInput(run: string, bankFolders: readonly string[], n_phi: num
   return { banks, extrinsic, n_phi, frame: readFrame(run), options };
 }
 
-export function smallInput(): FinishInput {
+export function smallInput(): GivenInput {
   return runInput(SMALL_RUN, [join(FIXTURES, "banks/s")], 16);
 }
 
@@ -44,7 +84,7 @@ function bankResult(
   id: string,
   logPriorWeights_i: Float64Array,
   n_eachSample: number,
-): BankResult {
+): GivenResult {
   const table = readFeather(join(run, "prob_samples_top.feather"));
   const ids = table.strings("bank_id");
   const [i, e, o] = ["i", "e", "o"].map((name) => table.f64(name));
@@ -86,4 +126,109 @@ function readFrame(run: string): NetworkFrame {
     fAvg: prior.f_avg,
   };
   return { ...frame, phaseRefdet0: phaseRefdet(prior.par_dic_0, frame) };
+}
+
+export interface Finished extends Posterior {
+  readonly results: readonly BankResult[];
+  /** prob_samples.feather of all banks, and of each. */
+  readonly merged: FeatherTable;
+  readonly own: readonly FeatherTable[];
+}
+
+const folder = temporaryFolder();
+let n_finished = 0;
+
+/** The posterior and its files from rows that are given. */
+export async function finishGiven(input: GivenInput): Promise<Finished> {
+  const { paths, rows, results } = publishGiven(input);
+  try {
+    const banks = input.banks.map(({ bank }, k) => ({ bank, result: results[k] }));
+    const posterior = await finish(new Pool(1, "ref"), { ...input, banks, rows });
+    const samples = [...posterior.samples];
+    rows.files.commit(rows.progress, rows.grid, rows.bank_j);
+    const [merged, ...own] = [paths.merged, ...paths.banks].map(readFeather);
+    return { ...posterior, samples, results, merged, own };
+  } catch (error) {
+    rows.files.discard();
+    throw error;
+  }
+}
+
+/** The rows in files that want their weights and names, in a folder of their own unless one is given. */
+export function publishGiven(input: GivenInput, rundir = newFolder()) {
+  const given = input.banks.map(({ result }) => result);
+  const paths = rowPaths(rundir, given);
+  const files = RowFiles.create(paths);
+  try {
+    const rows = publish(input, files);
+    let j0 = 0;
+    const results = given.map((result): BankResult => {
+      const first = j0;
+      j0 += result.dt.inds.length;
+      return { ...result, j0: first, n_i: result.logPriorWeights_i.length };
+    });
+    return { paths, rows, results };
+  } catch (error) {
+    files.discard();
+    throw error;
+  }
+}
+
+function newFolder(): string {
+  const rundir = join(folder, `${n_finished++}`);
+  mkdirSync(rundir);
+  return rundir;
+}
+
+function publish(input: GivenInput, files: RowFiles, cuts?: RowCuts): CoherentRows {
+  const given = input.banks.map(({ result }) => result);
+  const { n_e, log_prior_weights } = input.extrinsic;
+  const items = itemsOf(given.map(({ dt }) => ({ i: dt.inds })));
+  const grid = chunkGrid(items, n_e, input.n_phi);
+  const lnTotal_k = given.map(({ n_total }) => Math.log(n_total));
+  const plan: PublisherPlan = {
+    ...{ grid, items, n_e, cuts, lnTotal_k, files: files.shared() },
+    progress: rowProgress(grid, items.i_j.length, given.length, cuts),
+    logPriorWeights_j: Float64Array.from(items.i_j, (i, j) => given[items.bank_j[j]].logPriorWeights_i[i]),
+    logPriorWeights_e: shareF64(log_prior_weights),
+    bankIds: given.map(({ id }) => id),
+    sizeLimit: cuts === undefined ? input.options.sizeLimit : Infinity,
+  };
+  files.begin(plan.progress);
+  const publisher = new ChunkPublisher(plan);
+  for (let c = 0; c < grid.n_chunks; c++) {
+    const chunk = chunkAt(grid, items.bank_j, c);
+    publisher.publish(c, chunk, rowsOf(given[chunk.bank].rows, items, chunk.j0, chunk.j1));
+  }
+  if (plan.progress.turn[GIVEN_UP] === TOO_MANY) return publish(input, files, givenCuts(input));
+  return { grid, progress: plan.progress, bank_j: items.bank_j, lnTotal_k, files };
+}
+
+function rowsOf(given: GivenRows, { i_j }: Items, j0: number, j1: number): ChunkRows {
+  const rows = new ChunkRows();
+  rows.reserve(given.n);
+  for (let j = j0; j < j1; j++) {
+    for (let r = 0; r < given.n; r++) {
+      if (given.i[r] !== i_j[j]) continue;
+      const at = rows.n++;
+      rows.e[at] = given.e[r];
+      rows.o[at] = given.o[r];
+      rows.dh[at] = given.dh[r];
+      rows.hh[at] = given.hh[r];
+      rows.bestfit[at] = bestfitLnL(given.dh[r], given.hh[r]);
+      rows.lnl[at] = given.lnlMarginalized[r];
+    }
+    rows.endPart();
+  }
+  return rows;
+}
+
+function givenCuts({ banks, options }: GivenInput): RowCuts {
+  const lnl_k = banks.map(({ result }) => result.rows.dh.map((dh, r) => bestfitLnL(dh, result.rows.hh[r])));
+  const [low, high] = [0, Math.max(...lnl_k.map((lnl) => lnl.reduce((a, b) => Math.max(a, b), 0)))];
+  const rows_kb = new Int32Array(banks.length * N_BINS);
+  lnl_k.forEach((lnl, k) => {
+    for (const value of lnl) rows_kb[k * N_BINS + binOf(value, low, high)]++;
+  });
+  return cutsOf({ rows_kb, low, high }, options.sizeLimit);
 }

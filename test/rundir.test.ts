@@ -1,15 +1,22 @@
-import { describe, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { readFeather } from "../src/io/feather.ts";
 import { readNpy } from "../src/io/npy.ts";
 import { openNpz } from "../src/io/npz.ts";
-import { writeAlignment, writeExtrinsic, writeIncoherent, writeResults } from "../src/rundir/results.ts";
+import {
+  writeAlignment,
+  writeExtrinsic,
+  writeIncoherent,
+  writeResults,
+  writeRunKwargs,
+} from "../src/rundir/results.ts";
 import { createRundir, discardRundir } from "../src/rundir/rundir.ts";
 import { readTruth } from "../src/rundir/truth.ts";
 import { finish } from "../src/stages/posterior.ts";
+import { Pool } from "../src/workers/pool.ts";
 import { expectRefusal, FIXTURES, temporaryFolder, writeTemporary } from "./io-helpers.ts";
-import { smallInput } from "./posterior-fixture.ts";
+import { publishGiven, smallInput } from "./posterior-fixture.ts";
 
 const SMALL = join(FIXTURES, "runs/small");
 
@@ -106,8 +113,6 @@ describe("createRundir", () => {
 describe("writeResults", () => {
   const folder = temporaryFolder();
   const input = smallInput();
-  const posterior = finish(input);
-  const [{ result }] = input.banks;
   const files = {
     runKwargs: { event: "x.npz", n_ext: 64 },
     incoherent: [
@@ -125,16 +130,20 @@ describe("writeResults", () => {
       usedBankIdx: Int32Array.of(0, 0),
       usedSampleIdx: Int32Array.of(66, 67),
     },
-    results: [result],
-    posterior,
     reference: new TextEncoder().encode("PK"),
   };
-  const write = (name: string) => {
+  const write = async (name: string, given = input) => {
     const rundir = createRundir({ rundir: join(folder, name), eventName: "X" });
-    writeResults(rundir, files);
+    const { rows, results } = publishGiven(given, rundir);
+    const banks = given.banks.map(({ bank }, k) => ({ bank, result: results[k] }));
+    const posterior = await finish(new Pool(1, "ref"), { ...given, banks, rows });
+    writeResults(rundir, { ...files, rows, results, posterior });
     return rundir;
   };
-  const rundir = write("one");
+  const rundir = join(folder, "one");
+  beforeAll(async () => {
+    await write("one");
+  });
 
   test("all files are there, and no other", () => {
     const found = readdirSync(rundir, { recursive: true, withFileTypes: true })
@@ -167,7 +176,7 @@ describe("writeResults", () => {
 
   test("files hold what was given", () => {
     const table = readFeather(join(rundir, "prob_samples.feather"));
-    expect(table.f64("ln_posterior")).toEqual(posterior.rows.columns.ln_posterior as never);
+    expect(table.f64("d_h_1Mpc")).toEqual(input.banks[0].result.rows.dh as never);
     expect(new Set(table.strings("bank_id"))).toEqual(new Set(["bank_0"]));
     const [response, given] = [rundir, SMALL].map((place) => readNpy(join(place, "response_dpe.npy")));
     expect(response.shape).toEqual([3, 2, 64]);
@@ -185,29 +194,22 @@ describe("writeResults", () => {
     expect(Object.keys(summary.per_bank_results.bank_0)).toEqual(Object.keys(theirs.per_bank_results.bank_0));
   });
 
-  test("the same again gives the same bytes", () => {
-    const again = write("two");
+  test("the same again gives the same bytes", async () => {
+    const again = await write("two");
     for (const name of ["samples.feather", "prob_samples.feather", "summary_results.json"]) {
       const [a, b] = [rundir, again].map((place) => readFileSync(join(place, name)));
       expect(a.equals(b)).toBe(true);
     }
   });
 
-  test("a bank without rows: an empty table, and null where there is no number", () => {
+  test("a bank without rows: an empty table, and null where there is no number", async () => {
     const none = Int32Array.of();
     const rows = { n: 0, i: none, e: none, o: none, ...emptyFloats() };
     const discarded = { n: 0, lnSum: -Infinity };
-    const empty = {
-      ...result,
-      id: "bank_1",
-      rows,
-      discarded,
-      n_indsUsed: 0,
-      dt: { inds: none, dt: rows.dh },
-    };
-    const banks = [...input.banks, { bank: input.banks[0].bank, result: empty }];
-    const place = createRundir({ rundir: join(folder, "empty"), eventName: "X" });
-    writeResults(place, { ...files, results: [result, empty], posterior: finish({ ...input, banks }) });
+    const [{ bank, result }] = input.banks;
+    const dt = { inds: none, dt: rows.dh };
+    const empty = { ...result, id: "bank_1", rows, discarded, n_indsUsed: 0, dt };
+    const place = await write("empty", { ...input, banks: [...input.banks, { bank, result: empty }] });
     const summary = JSON.parse(readFileSync(join(place, "summary_results.json"), "utf8"));
     expect(summary.per_bank_results.bank_1).toEqual({
       ...{ ln_evidence: null, n_effective: 0, n_inds_used: 0, N_k: 98304 },
@@ -241,7 +243,8 @@ describe("writeResults", () => {
   });
 
   test("a folder that is gone is the user's to mend", () => {
-    expectRefusal(() => writeResults(join(folder, "gone"), files), "cannotCreate", "run_kwargs.json");
+    expectRefusal(() => writeRunKwargs(join(folder, "gone"), {}), "cannotCreate", "run_kwargs.json");
+    expectRefusal(() => publishGiven(input, "/proc/gone"), "cannotCreate", "/proc/gone");
   });
 });
 

@@ -10,7 +10,7 @@ const MEASURED = {
   laps: [lap("first", 5000, 1), lap("second", 6000, 2)],
   history: [
     { thread: 2, kind: "incoherent" as const, spans: Float64Array.of(1, 6000, 8000) },
-    { thread: 1, kind: "coherent" as const, spans: Float64Array.of(0, 5500, 6000, 2, 6000, 6500) },
+    { thread: 1, kind: "rows" as const, spans: Float64Array.of(0, 5500, 6000, 2, 6000, 6500) },
   ],
   work: { second: { bytesRead: 100, likelihoods: 50 } },
   n_procs: 2,
@@ -37,8 +37,8 @@ test("the trace holds every task and the time between them", () => {
   ]);
   expect(shown(1)).toEqual([
     ["idle", 0, 500],
-    ["coherent", 500, 500],
-    ["coherent", 1000, 500],
+    ["rows", 500, 500],
+    ["rows", 1000, 500],
     ["idle", 1500, 1500],
   ]);
   expect(shown(2)).toEqual([

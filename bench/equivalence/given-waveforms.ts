@@ -5,9 +5,9 @@ import { join } from "node:path";
 import type { Bank, BankBlock } from "../../src/gw/bank.ts";
 import type { Reference } from "../../src/gw/reference.ts";
 import { encodeNpy, readNpyHeader } from "../../src/io/npy.ts";
+import { type Kernels, loadKernels } from "../../src/kernels/table.ts";
+import { Coherent } from "../../src/stages/coherent.ts";
 import { type CoherentPlan, type ExtrinsicSet, planCoherent } from "../../src/stages/coherent-plan.ts";
-import { sharedF64 } from "../../src/workers/arena.ts";
-import { Pool } from "../../src/workers/pool.ts";
 import type { Subject } from "./subject.ts";
 
 export interface Waveforms {
@@ -36,7 +36,7 @@ export async function phaseProducts(
   try {
     const block = writeBlock(folder, subject, waveforms);
     const plan = planWithoutThreshold(subject, reference, block, set, n_phi);
-    return await evaluateAll(plan, waveforms, new Pool(1, kernels));
+    return evaluateAll(plan, waveforms, loadKernels(kernels));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -78,29 +78,38 @@ function planWithoutThreshold(
     set,
     {
       ...{ n_phi, maxDrop: Infinity, bestPerBank: false, seed: 0, probeEvery: 2 ** 31 },
-      ...{ taskItems: 1, iTile: 1, eBatch: eTile, eTile },
+      ...{ iTile: 1, eTile },
     },
   );
 }
 
 /** One waveform at a time: its own phase is the one it is aligned with, so that it stays where it is. */
-async function evaluateAll(plan: CoherentPlan, waveforms: Waveforms, pool: Pool): Promise<PhaseProducts> {
+function evaluateAll(plan: CoherentPlan, waveforms: Waveforms, kernels: Kernels): PhaseProducts {
   const { n_i, phase_impb } = waveforms;
   const { n_m, n_b, m2 } = plan.samples;
-  const size = plan.n_e * plan.phases.n_o;
+  const { n_o } = plan.phases;
+  const size = plan.grid.n_e * n_o;
   const [dh_ieo, hh_ieo] = [0, 1].map(() => new Float64Array(n_i * size));
   for (let i = 0; i < n_i; i++) {
     const from = (i * n_m + m2) * 2 * n_b;
     const samples = { ...plan.samples, refPhase_b: phase_impb.slice(from, from + n_b) };
     const items = { bank_j: Int32Array.of(0), i_j: Int32Array.of(i) };
-    const alone = { ...plan, samples, items, best: sharedF64(1) };
-    const [{ rows }] = await pool.run("coherent", alone, 1);
-    if (rows.n !== size) throw new Error(`found ${rows.n} rows of waveform ${i}, expected ${size}`);
-    for (let r = 0; r < rows.n; r++) {
-      const at = i * size + rows.e[r] * plan.phases.n_o + rows.o[r];
-      dh_ieo[at] = rows.dh[r];
-      hh_ieo[at] = rows.hh[r];
+    const evaluator = new Coherent({ ...plan, samples, items }, kernels, 1);
+    evaluator.prepare(0, 0);
+    const { found } = evaluator;
+    let n_rows = 0;
+    for (let t = 0; t < plan.tiles.n; t++) {
+      const n = evaluator.rowsAbove(0, t, -Infinity);
+      const { e0 } = evaluator.rangeOf(t);
+      for (let r = 0; r < n; r++) {
+        const at = i * size + (e0 + found.e[r]) * n_o + found.o[r];
+        dh_ieo[at] = found.dh[r];
+        hh_ieo[at] = found.hh[r];
+      }
+      n_rows += n;
     }
+    evaluator.close();
+    if (n_rows !== size) throw new Error(`found ${n_rows} rows of waveform ${i}, expected ${size}`);
   }
   return { dh_ieo, hh_ieo };
 }

@@ -2,29 +2,101 @@
  * Writing a file so that a reader sees either the old content or all of the new, whatever dies in between:
  * temporary file in the same folder, length check, fsync, rename, fsync of the folder.
  */
-import { closeSync, fstatSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { DotpeError } from "../errors.ts";
 
 /** One write call moves at most this many bytes (the kernel's limit is just below 2^31). */
 const MAX_WRITE_BYTES = 2 ** 30;
 
+/** A file of which bytes can be written anywhere, and that appears under its name when it is complete. */
+export class PartFile {
+  private constructor(
+    readonly path: string,
+    /** `.<name>.<process id>-<unique>.part` in the same folder. */
+    private readonly temporary: string,
+    /** Good in every thread of the process, for `writeAt`. */
+    readonly fd: number,
+  ) {}
+
+  /** @throws DotpeError cannotCreate. */
+  static create(path: string): PartFile {
+    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${Bun.randomUUIDv7()}.part`);
+    return orCannotCreate(path, () => new PartFile(path, temporary, openSync(temporary, "wx+", 0o644)));
+  }
+
+  /** The first `length` bytes are all there are from now on. */
+  truncate(length: number): void {
+    orCannotCreate(this.path, () => ftruncateSync(this.fd, length));
+  }
+
+  /** Gives the file, `expected` bytes long, its name. @throws DotpeError cannotCreate; it is removed then. */
+  commit(expected: number): void {
+    let isOpen = true;
+    try {
+      orCannotCreate(this.path, () => {
+        const found = fstatSync(this.fd).size;
+        if (found !== expected) throw wrongLength(this.path, found, expected);
+        fsyncSync(this.fd);
+        closeSync(this.fd);
+        isOpen = false;
+        renameSync(this.temporary, this.path);
+      });
+    } catch (error) {
+      if (isOpen) this.discard();
+      else removeQuietly(this.temporary);
+      throw error;
+    }
+    syncFolder(dirname(this.path));
+  }
+
+  /** Removes it. */
+  discard(): void {
+    closeSync(this.fd);
+    removeQuietly(this.temporary);
+  }
+}
+
+/** Writes all these bytes at `position` of a part file. @throws DotpeError cannotCreate. */
+export function writeAt(
+  { fd, path }: Pick<PartFile, "fd" | "path">,
+  bytes: Uint8Array,
+  position: number,
+): void {
+  orCannotCreate(path, () => {
+    for (let done = 0; done < bytes.length; ) {
+      const length = Math.min(bytes.length - done, MAX_WRITE_BYTES);
+      done += writeSync(fd, bytes, done, length, position + done);
+    }
+  });
+}
+
 /**
  * Replaces `path` by these bytes, or by these chunks one after the other (each is used before the next is asked for).
- * The temporary file is `.<name>.<process id>-<unique>.part` and is removed if anything fails.
  * @throws DotpeError cannotCreate (no space, no permission, no such folder); whatever the chunks' iterator throws.
  */
 export function writeFileAtomic(path: string, content: Uint8Array | string | Iterable<Uint8Array>): void {
-  const folder = dirname(path);
-  const temporary = join(folder, `.${basename(path)}.${process.pid}-${Bun.randomUUIDv7()}.part`);
+  const file = PartFile.create(path);
+  let length = 0;
   try {
-    writeAndSync(temporary, chunksOf(content));
-    renameSync(temporary, path);
+    for (const chunk of chunksOf(content)) {
+      writeAt(file, chunk, length);
+      length += chunk.length;
+    }
   } catch (error) {
-    removeQuietly(temporary);
-    throw isSystemError(error) ? cannotCreate(path, error.code) : error;
+    file.discard();
+    throw error;
   }
-  syncFolder(folder);
+  file.commit(length);
 }
 
 function chunksOf(content: Uint8Array | string | Iterable<Uint8Array>): Iterable<Uint8Array> {
@@ -32,31 +104,19 @@ function chunksOf(content: Uint8Array | string | Iterable<Uint8Array>): Iterable
   return content instanceof Uint8Array ? [content] : content;
 }
 
-function writeAndSync(path: string, chunks: Iterable<Uint8Array>): void {
-  const fd = openSync(path, "wx", 0o644);
-  try {
-    let expected = 0;
-    for (const chunk of chunks) {
-      writeAll(fd, chunk);
-      expected += chunk.length;
-    }
-    const found = fstatSync(fd).size;
-    if (found !== expected) {
-      throw new DotpeError(
-        "cannotCreate",
-        `${path}: found ${found} bytes after writing ${expected}`,
-        CHECK_DISK,
-      );
-    }
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
+function wrongLength(path: string, found: number, expected: number): DotpeError {
+  return new DotpeError(
+    "cannotCreate",
+    `${path}: found ${found} bytes after writing ${expected}`,
+    CHECK_DISK,
+  );
 }
 
-function writeAll(fd: number, chunk: Uint8Array): void {
-  for (let done = 0; done < chunk.length; ) {
-    done += writeSync(fd, chunk, done, Math.min(chunk.length - done, MAX_WRITE_BYTES));
+function orCannotCreate<T>(path: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw isSystemError(error) ? cannotCreate(path, error.code) : error;
   }
 }
 

@@ -19,7 +19,12 @@ import { readInt64 } from "./flatbuffer.ts";
 import { type OpenFile, readAt, withInput } from "./input.ts";
 import { decompressLz4Frame } from "./lz4.ts";
 
-export { encodeFeather, encodeFeatherChunks, type FeatherColumn } from "./feather-write.ts";
+export {
+  encodeFeather,
+  encodeFeatherBatches,
+  encodeFeatherChunks,
+  type FeatherColumn,
+} from "./feather-write.ts";
 
 export interface FeatherTable {
   readonly path: string;

@@ -4,11 +4,11 @@
  */
 import { join } from "node:path";
 import { writeFileAtomic } from "../io/atomic-write.ts";
-import { encodeFeather, encodeFeatherChunks, type FeatherColumn } from "../io/feather.ts";
+import { encodeFeather, encodeFeatherBatches, type FeatherColumn } from "../io/feather.ts";
 import { encodeNpy } from "../io/npy.ts";
 import { encodeNpz, type NpzEntry } from "../io/npz.ts";
 import type { ExtrinsicSamples } from "../stages/extrinsic.ts";
-import type { BankResult, Posterior, ProbSamples, SummaryResults } from "../stages/posterior.ts";
+import type { BankResult, CoherentRows, Posterior, SummaryResults } from "../stages/posterior.ts";
 import { BANKS_FOLDER, makeFolder } from "./rundir.ts";
 
 /** Stage 2 of one bank: the samples that passed. */
@@ -39,7 +39,9 @@ export interface RunFiles {
   readonly incoherent: readonly IncoherentFiles[];
   readonly extrinsic: ExtrinsicFiles;
   readonly results: readonly Pick<BankResult, "id" | "dt">[];
-  readonly posterior: Pick<Posterior, "summary" | "banks" | "rows" | "samples">;
+  /** The tables of rows, which only want their names. */
+  readonly rows: CoherentRows;
+  readonly posterior: Pick<Posterior, "summary" | "samples">;
   /** The bytes of reference.npz. */
   readonly reference: Uint8Array;
 }
@@ -54,7 +56,9 @@ export function writeResults(rundir: string, files: RunFiles): void {
   writeExtrinsic(rundir, files.extrinsic);
   writeReference(rundir, files.reference);
   for (const { id, dt } of files.results) writeAlignment(rundir, id, dt);
-  writePosterior(rundir, files.posterior);
+  writeSamples(rundir, files.posterior.samples);
+  const { files: tables, progress, grid, bank_j } = files.rows;
+  tables.commit(progress, grid, bank_j);
   writeSummary(rundir, files.posterior.summary);
 }
 
@@ -143,30 +147,15 @@ function timeshift_dbe(fbin: Float64Array, t_de: Float64Array, n_d: number): Flo
   return out;
 }
 
-/** prob_samples.feather of all banks and of each, and samples.feather. */
-export function writePosterior(rundir: string, posterior: Omit<RunFiles["posterior"], "summary">): void {
-  const { banks, rows, samples } = posterior;
-  for (const bank of banks) {
-    const path = join(bankFolder(rundir, bank.id), "prob_samples.feather");
-    writeFileAtomic(path, encodeFeatherChunks(probColumns(bank.rows)));
-  }
-  const merged: FeatherColumn[] = [
-    ...probColumns(rows.columns),
-    { name: "bank_id", type: "utf8", data: Array.from(rows.bank, (k) => banks[k].id) },
-    { name: "ln_weight_unnormalized", type: "f64", data: rows.ln_weight_unnormalized },
-  ];
-  writeFileAtomic(join(rundir, "prob_samples.feather"), encodeFeatherChunks(merged));
-  writeFileAtomic(join(rundir, "samples.feather"), encodeFeatherChunks(samples));
+/** prob_samples.feather of all banks and of each. */
+export function rowPaths(rundir: string, banks: readonly { readonly id: string }[]) {
+  const name = "prob_samples.feather";
+  return { merged: join(rundir, name), banks: banks.map(({ id }) => join(bankFolder(rundir, id), name)) };
 }
 
-function probColumns({ i, e, o, n: _, ...floats }: ProbSamples): FeatherColumn[] {
-  const { lnl_marginalized, ln_posterior, bestfit_lnlike, d_h_1Mpc, h_h_1Mpc, weights } = floats;
-  return [
-    { name: "i", type: "i64", data: i },
-    { name: "e", type: "i64", data: e },
-    { name: "o", type: "i64", data: o },
-    ...floatColumns({ lnl_marginalized, ln_posterior, bestfit_lnlike, d_h_1Mpc, h_h_1Mpc, weights }),
-  ];
+/** samples.feather, from `Posterior.samples`. */
+export function writeSamples(rundir: string, samples: Posterior["samples"]): void {
+  writeFileAtomic(join(rundir, "samples.feather"), encodeFeatherBatches(samples));
 }
 
 function floatColumns(columns: Record<string, Float64Array>): FeatherColumn[] {

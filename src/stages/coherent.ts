@@ -1,32 +1,23 @@
-/** Stage 5: the likelihood of every accepted intrinsic sample with every extrinsic sample on the phase grid. */
+/** Stage 5: the likelihood of an accepted intrinsic sample with a tile of extrinsic samples on the phase grid. */
 import { hash32 } from "../gw/random.ts";
 import type { Kernels, TileRows } from "../kernels/table.ts";
-import { SharedMaximum, scratchF64 } from "../workers/arena.ts";
-import type { TaskRunner } from "../workers/protocol.ts";
+import { scratchF64 } from "../workers/arena.ts";
 import { SampleReader } from "./bank-samples.ts";
+import { tileRange } from "./chunks.ts";
 import type { CoherentPlan } from "./coherent-plan.ts";
 import { badWaveform } from "./incoherent.ts";
 
-/** Rows in the order in which a thread made them. */
-export interface RawRows {
-  readonly n: number;
-  readonly j: Int32Array;
-  readonly e: Int32Array;
-  readonly o: Int32Array;
-  readonly dh: Float64Array;
-  readonly hh: Float64Array;
-}
+/**
+ * The kernels are asked for rows above a threshold looser by this than the one that decides, so that their rounding decides
+ * nothing.
+ */
+export const LOOSE = 1e-6;
 
-export interface CoherentResult {
-  /** Task and end of its rows, in the order in which the thread did them. */
-  readonly tasks: readonly { readonly task: number; readonly end: number }[];
-  readonly rows: RawRows;
-  /** The probes: a random subset of all (i, e, o), by counter, for what is known of discarded samples. */
-  readonly probes: RawRows;
-}
+export const bestfitLnL = (dh: number, hh: number) => (dh > 0 ? (0.5 * dh * dh) / hh : 0);
 
-/** So much looser than the final threshold is the one used on the way, so that rounding decides nothing. */
-const LOOSE = 1e-6;
+/** Which of the thresholds and best values by group a bank has: one for all, or its own. */
+export const groupOf = ({ bestPerBank }: Pick<CoherentPlan, "bestPerBank">, bank: number) =>
+  bestPerBank ? bank : 0;
 
 /** The phase at which (bank, i, e) is a probe, or -1: a property of the sample, not of how the work is cut. */
 export function probePhase(
@@ -39,89 +30,6 @@ export function probePhase(
   const hash = hash32(plan.seed ^ bank, i, e, 0x9e3779b9);
   if (hash % plan.probeEvery !== 0) return -1;
   return hash32(hash, i, e, bank) % n_o;
-}
-
-class RowStore implements RawRows {
-  n = 0;
-  j = new Int32Array(1024);
-  e = new Int32Array(1024);
-  o = new Int32Array(1024);
-  dh = new Float64Array(1024);
-  hh = new Float64Array(1024);
-
-  add(j: number, e: number, o: number, dh: number, hh: number): void {
-    if (this.n === this.j.length) this.grow();
-    this.j[this.n] = j;
-    this.e[this.n] = e;
-    this.o[this.n] = o;
-    this.dh[this.n] = dh;
-    this.hh[this.n++] = hh;
-  }
-
-  private grow(): void {
-    const bigger = <T extends Int32Array | Float64Array>(old: T, fresh: T): T => {
-      fresh.set(old);
-      return fresh;
-    };
-    const n = 2 * this.n;
-    this.j = bigger(this.j, new Int32Array(n));
-    this.e = bigger(this.e, new Int32Array(n));
-    this.o = bigger(this.o, new Int32Array(n));
-    this.dh = bigger(this.dh, new Float64Array(n));
-    this.hh = bigger(this.hh, new Float64Array(n));
-  }
-
-  /** Plain data, to be sent to the main thread. */
-  data(): RawRows {
-    const { n, j, e, o, dh, hh } = this;
-    return { n, j, e, o, dh, hh };
-  }
-}
-
-/** One tile of extrinsic samples, ready for `expandSet`: F times the basis, the rotations, and the products of F. */
-class Tile {
-  readonly x_s: Float64Array[];
-  readonly cos_s: Float64Array[];
-  readonly sin_s: Float64Array[];
-  readonly ff_dxe: Float64Array;
-  /** The sets that have a sample in this tile. */
-  active: number[] = [];
-
-  constructor(
-    private readonly plan: CoherentPlan,
-    private readonly n: number,
-  ) {
-    this.x_s = plan.sets.map(({ rc, rs }) => scratchF64(2 * (rc + rs) * n));
-    this.cos_s = plan.sets.map(() => scratchF64(n));
-    this.sin_s = plan.sets.map(() => scratchF64(n));
-    this.ff_dxe = scratchF64(plan.samples.n_d * 3 * n);
-  }
-
-  fill(e0: number, e1: number): void {
-    const { n } = this;
-    const { n_e, ff_dxe, sets } = this.plan;
-    this.active = [];
-    sets.forEach(({ rc, rs, basis_ke, cosFc_e, sinFc_e, response_pe }, s) => {
-      const x = this.x_s[s].fill(0);
-      const rank = rc + rs;
-      let used = false;
-      for (let p = 0; p < 2; p++) {
-        const f = response_pe.subarray(p * n_e + e0, p * n_e + e1);
-        used ||= f.some((value) => value !== 0);
-        for (let k = 0; k < rank; k++) {
-          const [to, from] = [(p * rank + k) * n, k * n_e + e0];
-          for (let e = 0; e < f.length; e++) x[to + e] = f[e] * basis_ke[from + e];
-        }
-      }
-      if (used) this.active.push(s);
-      this.cos_s[s].fill(0).set(cosFc_e.subarray(e0, e1));
-      this.sin_s[s].fill(0).set(sinFc_e.subarray(e0, e1));
-    });
-    this.ff_dxe.fill(0);
-    for (let x = 0; x * n < this.ff_dxe.length; x++) {
-      this.ff_dxe.set(ff_dxe.subarray(x * n_e + e0, x * n_e + e1), x * n);
-    }
-  }
 }
 
 /** Coefficients of F+F+, F+Fx, FxFx in <h|h>: component 0 of equal modes, then re and im of each difference. */
@@ -175,128 +83,153 @@ export function setCoefficients(
   }
 }
 
-export function openCoherent(plan: CoherentPlan, kernels: Kernels): TaskRunner<CoherentResult> {
-  const { samples, items, n_e, sets, phases, maxDrop, bestPerBank, dt_j, taskItems, eBatch, iTile, eTile } =
-    plan;
-  const { n_b, n_bp, n_m, n_d, n_s, w_smpcb, products } = samples;
-  const { terms, groupSize_g, n_g, w } = products;
-  const n_mp = 2 * n_m;
-  const n_j = items.i_j.length;
-  const n_chunks = Math.ceil(n_e / eBatch);
-  const n_c = 1 + 2 * phases.n_k;
-  const maximum = new SharedMaximum(plan.best);
-  const reader = new SampleReader(samples, kernels);
-  const h_mpcb = scratchF64(n_mp * 2 * n_bp);
-  const g_smpcb = scratchF64(n_s * n_mp * 2 * n_bp);
-  const hh_dgc = scratchF64(n_d * n_g * 2);
-  const y = scratchF64(n_mp * 2 * Math.max(...sets.map((set) => set.rp)));
-  /** For each sample of the batch: coefficients of <d|h> by set, and of <h|h>. */
-  const a_batch = sets.map(({ rc, rs }) =>
-    Array.from({ length: iTile }, () => scratchF64(n_mp * 2 * (rc + rs))),
-  );
-  const c_batch = Array.from({ length: iTile }, () => scratchF64(n_c * n_d * 3));
-  const tile = new Tile(plan, eTile);
-  const dh_mce = scratchF64(n_mp * eTile);
-  const hh_ce = scratchF64(n_c * eTile);
-  const room = eTile * phases.n_o;
-  const found: TileRows = {
-    e: new Int32Array(room),
-    o: new Int32Array(room),
-    dh: new Float64Array(room),
-    hh: new Float64Array(room),
-  };
-  const rows = new RowStore();
-  const probes = new RowStore();
-  const tasks: { task: number; end: number }[] = [];
+/** A tile's tables. */
+interface TileTables {
+  /** First extrinsic sample, and how many. */
+  readonly e0: number;
+  readonly n: number;
+  /** Of each set that has a sample here: its number, F times the basis, the rotation. */
+  readonly sets: readonly (readonly [s: number, x: Float64Array, cos: Float64Array, sin: Float64Array])[];
+  readonly ff_dxe: Float64Array;
+}
 
-  const prepare = (j0: number, j1: number) => {
-    for (let j = j0; j < j1; j++) {
-      dt_j[j] = reader.read(items.bank_j[j], items.i_j[j], h_mpcb);
-      kernels.modeProducts(hh_dgc, h_mpcb, w, terms, groupSize_g, n_g, 1, n_d, n_mp, n_bp);
-      if (!Number.isFinite(hh_dgc[0] + hh_dgc[2])) throw badWaveform(samples, items.bank_j[j], items.i_j[j]);
-      responseCoefficients(c_batch[j - j0], hh_dgc, n_d, n_g, phases.n_k);
-      kernels.weighted(g_smpcb, w_smpcb, h_mpcb, n_s, n_mp, n_bp);
-      sets.forEach((set, s) => {
-        const { q, rp } = set;
-        kernels.project(y, rp, g_smpcb, s * n_mp * 2 * n_bp, n_bp, q, 2 * n_mp, n_b, rp);
-        setCoefficients(a_batch[s][j - j0], y, rp, n_m, set);
-      });
-    }
-  };
+/** One thread's evaluator. */
+export class Coherent {
+  /** Rows that `rowsAbove` found; e counts from the tile's first. */
+  readonly found: TileRows;
+  private readonly reader: SampleReader;
+  private readonly tables: (TileTables | undefined)[] = [];
+  private readonly h_mpcb: Float64Array;
+  private readonly g_smpcb: Float64Array;
+  private readonly hh_dgc: Float64Array;
+  private readonly y: Float64Array;
+  /** By slot: coefficients of <d|h> by set, and of <h|h>. */
+  private readonly a_slot: readonly (readonly Float64Array[])[];
+  private readonly c_slot: readonly Float64Array[];
+  private readonly dh_mce: Float64Array;
+  private readonly hh_ce: Float64Array;
 
-  const sampleOnTile = (j: number, slot: number, e0: number, e1: number) => {
-    if (tile.active.length === 0) dh_mce.fill(0);
-    tile.active.forEach((s, n) => {
-      const { rc, rs } = sets[s];
-      const tables = [tile.x_s[s], tile.cos_s[s], tile.sin_s[s]] as const;
-      kernels.expandSet(dh_mce, a_batch[s][slot], 0, ...tables, n_m, 2 * (rc + rs), eTile, n === 0);
-    });
-    const bank = bestPerBank ? items.bank_j[j] : 0;
-    let best = maximum.get(bank);
-    const threshold = best - maxDrop - LOOSE;
-    const c_cdx = c_batch[slot];
-    const n = kernels.coherentTile(
-      found,
-      hh_ce,
-      dh_mce,
-      c_cdx,
-      tile.ff_dxe,
-      phases,
-      n_m,
-      n_d,
-      eTile,
-      e1 - e0,
-      threshold,
+  /** @param n_slots items that are held at once */
+  constructor(
+    private readonly plan: CoherentPlan,
+    private readonly kernels: Kernels,
+    n_slots: number,
+  ) {
+    const { samples, sets, phases, tiles } = plan;
+    const { n_m, n_bp, n_d, n_s, products } = samples;
+    const n_mp = 2 * n_m;
+    const n_c = 1 + 2 * phases.n_k;
+    this.reader = new SampleReader(samples, kernels);
+    this.h_mpcb = scratchF64(n_mp * 2 * n_bp);
+    this.g_smpcb = scratchF64(n_s * n_mp * 2 * n_bp);
+    this.hh_dgc = scratchF64(n_d * products.n_g * 2);
+    this.y = scratchF64(n_mp * 2 * Math.max(...sets.map((set) => set.rp)));
+    this.a_slot = Array.from({ length: n_slots }, () =>
+      sets.map(({ rc, rs }) => scratchF64(n_mp * 2 * (rc + rs))),
     );
-    for (let r = 0; r < n; r++) {
-      const [dh, hh] = [found.dh[r], found.hh[r]];
-      rows.add(j, e0 + found.e[r], found.o[r], dh, hh);
-      if (dh > 0) best = Math.max(best, (0.5 * dh * dh) / hh);
-    }
-    maximum.offer(bank, best);
-    probe(j, e0, e1);
-  };
+    this.c_slot = Array.from({ length: n_slots }, () => scratchF64(n_c * n_d * 3));
+    this.dh_mce = scratchF64(n_mp * tiles.size);
+    this.hh_ce = scratchF64(n_c * tiles.size);
+    const room = tiles.size * phases.n_o;
+    this.found = {
+      ...{ e: new Int32Array(room), o: new Int32Array(room) },
+      ...{ dh: new Float64Array(room), hh: new Float64Array(room) },
+    };
+  }
 
-  const probe = (j: number, e0: number, e1: number) => {
-    for (let e = e0; e < e1; e++) {
-      const o = probePhase(items.bank_j[j], items.i_j[j], e, plan, phases.n_o);
-      if (o < 0) continue;
-      let [dh, hh] = [0, hh_ce[e - e0]];
-      for (let m = 0; m < n_m; m++) {
-        const at = m * phases.n_op + o;
-        dh +=
-          dh_mce[2 * m * eTile + e - e0] * phases.cosM_mo[at] +
-          dh_mce[(2 * m + 1) * eTile + e - e0] * phases.sinM_mo[at];
-      }
-      for (let k = 0; k < phases.n_k; k++) {
-        const at = k * phases.n_op + o;
-        hh +=
-          hh_ce[(1 + 2 * k) * eTile + e - e0] * phases.cosK_ko[at] +
-          hh_ce[(2 + 2 * k) * eTile + e - e0] * phases.sinK_ko[at];
-      }
-      probes.add(j, e, o, dh, hh);
+  /** Reads item j into a slot. @throws DotpeError notFinite. */
+  prepare(j: number, slot: number): void {
+    const { plan, kernels, h_mpcb, g_smpcb, hh_dgc, y } = this;
+    const { samples, items, sets, phases } = plan;
+    const { n_m, n_b, n_bp, n_d, n_s, w_smpcb, products } = samples;
+    const { terms, groupSize_g, n_g, w } = products;
+    const n_mp = 2 * n_m;
+    plan.dt_j[j] = this.reader.read(items.bank_j[j], items.i_j[j], h_mpcb);
+    kernels.modeProducts(hh_dgc, h_mpcb, w, terms, groupSize_g, n_g, 1, n_d, n_mp, n_bp);
+    if (!Number.isFinite(hh_dgc[0] + hh_dgc[2])) throw badWaveform(samples, items.bank_j[j], items.i_j[j]);
+    responseCoefficients(this.c_slot[slot], hh_dgc, n_d, n_g, phases.n_k);
+    kernels.weighted(g_smpcb, w_smpcb, h_mpcb, n_s, n_mp, n_bp);
+    for (let s = 0; s < sets.length; s++) {
+      const { q, rp } = sets[s];
+      kernels.project(y, rp, g_smpcb, s * n_mp * 2 * n_bp, n_bp, q, 2 * n_mp, n_b, rp);
+      setCoefficients(this.a_slot[slot][s], y, rp, n_m, sets[s]);
     }
-  };
+  }
 
-  const someItems = (j0: number, j1: number, eStart: number, eEnd: number) => {
-    prepare(j0, j1);
-    for (let e0 = eStart; e0 < eEnd; e0 += eTile) {
-      const e1 = Math.min(e0 + eTile, eEnd);
-      tile.fill(e0, e1);
-      for (let j = j0; j < j1; j++) sampleOnTile(j, j - j0, e0, e1);
+  /** Rows of the item in a slot with tile t whose lnL exceeds the threshold, e then o ascending; how many. */
+  rowsAbove(slot: number, t: number, threshold: number): number {
+    const { plan, kernels, dh_mce, hh_ce } = this;
+    const { samples, sets, phases, tiles } = plan;
+    const { n_m, n_d } = samples;
+    const tables = this.tablesOf(t);
+    const a_s = this.a_slot[slot];
+    let first = true;
+    for (const [s, x, cos, sin] of tables.sets) {
+      const { rc, rs } = sets[s];
+      kernels.expandSet(dh_mce, a_s[s], 0, x, cos, sin, n_m, 2 * (rc + rs), tiles.size, first);
+      first = false;
     }
-  };
+    if (first) dh_mce.fill(0);
+    const { ff_dxe, n } = tables;
+    const c_cdx = this.c_slot[slot];
+    const sizes = [n_m, n_d, tiles.size, n] as const;
+    return kernels.coherentTile(this.found, hh_ce, dh_mce, c_cdx, ff_dxe, phases, ...sizes, threshold);
+  }
 
+  /** First extrinsic sample of a tile, and how many it has. */
+  rangeOf(t: number): { readonly e0: number; readonly n: number } {
+    return this.tablesOf(t);
+  }
+
+  /** <d|h> at place e of the tile and phase o, after `rowsAbove`. */
+  dhAt(e: number, o: number): number {
+    const { dh_mce } = this;
+    const { samples, phases, tiles } = this.plan;
+    let dh = 0;
+    for (let m = 0; m < samples.n_m; m++) {
+      const at = m * phases.n_op + o;
+      dh +=
+        dh_mce[2 * m * tiles.size + e] * phases.cosM_mo[at] +
+        dh_mce[(2 * m + 1) * tiles.size + e] * phases.sinM_mo[at];
+    }
+    return dh;
+  }
+
+  /** <h|h> at place e of the tile and phase o, after `rowsAbove`. */
+  hhAt(e: number, o: number): number {
+    const { hh_ce } = this;
+    const { phases, tiles } = this.plan;
+    let hh = hh_ce[e];
+    for (let k = 0; k < phases.n_k; k++) {
+      const at = k * phases.n_op + o;
+      hh +=
+        hh_ce[(1 + 2 * k) * tiles.size + e] * phases.cosK_ko[at] +
+        hh_ce[(2 + 2 * k) * tiles.size + e] * phases.sinK_ko[at];
+    }
+    return hh;
+  }
+
+  close(): void {
+    this.reader.close();
+  }
+
+  private tablesOf(t: number): TileTables {
+    this.tables[t] ??= tileTables(this.plan, t);
+    return this.tables[t];
+  }
+}
+
+function tileTables({ sets, ff_tdxe, grid, tiles, samples }: CoherentPlan, t: number): TileTables {
+  const { size } = tiles;
+  const [e0, e1] = tileRange(grid, tiles, t);
+  const part = (values: Float64Array, n: number) => values.subarray(t * n, (t + 1) * n);
   return {
-    run(task) {
-      const [block, chunk] = [Math.floor(task / n_chunks), task % n_chunks];
-      const end = Math.min((block + 1) * taskItems, n_j);
-      for (let j0 = block * taskItems; j0 < end; j0 += iTile) {
-        someItems(j0, Math.min(j0 + iTile, end), chunk * eBatch, Math.min((chunk + 1) * eBatch, n_e));
-      }
-      tasks.push({ task, end: rows.n });
-    },
-    result: () => ({ tasks, rows: rows.data(), probes: probes.data() }),
-    close: () => reader.close(),
+    e0,
+    n: e1 - e0,
+    sets: sets.flatMap(({ rc, rs, x_tpke, cosFc_te, sinFc_te, used_t }, s) => {
+      if (used_t[t] === 0) return [];
+      return [[s, part(x_tpke, 2 * (rc + rs) * size), part(cosFc_te, size), part(sinFc_te, size)] as const];
+    }),
+    ff_dxe: part(ff_tdxe, samples.n_d * 3 * size),
   };
 }

@@ -1,29 +1,31 @@
-/** Stage 5 on the pool: rows above the final threshold, distance marginalized, and what is known of the others. */
-import { type DistanceTable, lnLikeMarginalized } from "../gw/distance.ts";
+/** Stage 5 on the pool: the rows above the final threshold go into their files; what is summed over them comes back. */
+import type { DistanceTable } from "../gw/distance.ts";
 import type { Reference } from "../gw/reference.ts";
 import { logSumExp } from "../gw/special.ts";
-import { sharedF64 } from "../workers/arena.ts";
+import { sharedF64, sharedI32, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
-import type { BankResult } from "./bank-posterior.ts";
+import type { BankResult, CoherentRows } from "./bank-posterior.ts";
 import type { BankBins } from "./bank-samples.ts";
+import { type PartSums, Q, sumColumn } from "./chunk-rows.ts";
 import {
   type CoherentPlan,
   type CoherentSettings,
   type ExtrinsicSet,
-  nCoherentTasks,
   planCoherent,
 } from "./coherent-plan.ts";
-import { type SortedRows, sortProbes, sortRows } from "./coherent-rows.ts";
-import { ROWS_PER_TASK } from "./distance-rows.ts";
+import { cutsOf, N_BINS, nScanTasks } from "./coherent-scan.ts";
 import type { Items } from "./incoherent.ts";
-import { pickItems } from "./select.ts";
+import { GIVEN_UP, type RowCuts, RowFiles, rowProgress, TOO_MANY } from "./row-files.ts";
+import type { RowPlan } from "./row-pass.ts";
 
 export interface EvaluateInputs {
   readonly bins: BankBins;
   readonly reference: Reference;
-  /** Accepted samples by (bank, i), and their positions, the most promising first. */
+  /** Accepted samples by (bank, i). */
   readonly accepted: Items;
+  /** Their positions, the most promising first, and their incoherent lnL; 0 where it is not known. */
   readonly order: Int32Array;
+  readonly lnlike_j: Float64Array;
   readonly set: ExtrinsicSet;
   readonly logPriorWeights_e: Float64Array;
   readonly logPriorWeights: readonly Float64Array[];
@@ -31,112 +33,155 @@ export interface EvaluateInputs {
   readonly n_int: readonly number[];
   readonly table: DistanceTable;
   readonly settings: CoherentSettings;
+  readonly sizeLimit: number;
+  /** prob_samples.feather of all banks, and of each. */
+  readonly paths: { readonly merged: string; readonly banks: readonly string[] };
 }
 
-/** @param onProgress told the share that is done */
+/**
+ * The coherent lnL of a sample is larger than its incoherent one by less than this, nearly always: the grids of times and
+ * phases are not the same. Where it is more, the rows are made twice.
+ */
+const MARGIN = 1;
+
+/**
+ * @param onProgress told the share that is done
+ * @returns the rows in their files, to be completed by `finish` and `commit`, and the results by bank
+ * @throws DotpeError
+ */
 export async function evaluate(
   pool: Pool,
   inputs: EvaluateInputs,
   onProgress: (share: number) => void,
-): Promise<BankResult[]> {
-  const { bins, reference, accepted, order, set, settings, table } = inputs;
-  const plan = planCoherent(bins, reference, pickItems(accepted, order), set, settings);
-  const nTasks = nCoherentTasks(plan);
-  const results = await pool.run("coherent", plan, nTasks, (done) => onProgress(done / nTasks));
-  const best = plan.best.map((value) => value - settings.maxDrop);
-  const bank_j = plan.items.bank_j;
-  const threshold = (j: number) => best[settings.bestPerBank ? bank_j[j] : 0];
-  const rows = sortRows(results, order, (j, lnl) => lnl > threshold(j));
-  const probes = sortProbes(results, order, (j, lnl) => !(lnl > threshold(j)));
-  const lnl_r = await marginalized(pool, table, rows);
-  return bins.banks.map((_, bank) => bankResult(inputs, plan, bank, rows, lnl_r, probes));
+): Promise<{ rows: CoherentRows; results: BankResult[] }> {
+  const { bins, reference, accepted, set, settings } = inputs;
+  const coherent = planCoherent(bins, reference, accepted, set, settings);
+  const files = RowFiles.create(inputs.paths);
+  try {
+    const plan = await writeRows(pool, inputs, coherent, files, onProgress);
+    return {
+      rows: coherentRows(plan, files),
+      results: bins.banks.map((_, k) => bankResult(inputs, plan, k)),
+    };
+  } catch (error) {
+    files.discard();
+    throw error;
+  }
 }
 
-async function marginalized(pool: Pool, table: DistanceTable, rows: SortedRows): Promise<Float64Array> {
-  const shared = (values: Float64Array) => {
-    const copy = sharedF64(rows.n);
-    copy.set(values);
-    return copy;
-  };
-  const plan = { table, dh_r: shared(rows.dh), hh_r: shared(rows.hh), lnl_r: sharedF64(rows.n) };
-  await pool.run("distance", plan, Math.ceil(rows.n / ROWS_PER_TASK));
-  return plan.lnl_r;
-}
-
-function bankResult(
+/** The pass over the rows, repeated if the first guess of the best was wrong or if there are too many. */
+async function writeRows(
+  pool: Pool,
   inputs: EvaluateInputs,
-  plan: CoherentPlan,
-  bank: number,
-  rows: SortedRows,
-  lnl_r: Float64Array,
-  probes: SortedRows,
-): BankResult {
-  const { accepted, bins, logPriorWeights, n_int, set, settings } = inputs;
-  const [j0, j1] = rangeOf(accepted.bank_j, bank);
-  const [r0, r1] = [firstRow(rows, j0), firstRow(rows, j1)];
-  const inds = accepted.i_j.slice(j0, j1);
-  const n_looked = inds.length * set.n_e * settings.n_phi;
+  coherent: CoherentPlan,
+  files: RowFiles,
+  onProgress: (share: number) => void,
+): Promise<RowPlan> {
+  const bounds = inputs.lnlike_j.map((lnl) => (lnl > 0 ? lnl + MARGIN : Infinity));
+  let best = await scan(pool, inputs, coherent, bounds);
+  let isCertain = false;
+  let cuts: RowCuts | undefined;
+  for (;;) {
+    const plan = rowPlan(inputs, coherent, files, best, cuts);
+    files.begin(plan.progress);
+    const { n_chunks } = coherent.grid;
+    await pool.run("rows", plan, n_chunks, (done) => onProgress(done / n_chunks));
+    const reason = plan.progress.turn[GIVEN_UP];
+    if (reason === 0) return plan;
+    if (!isCertain) {
+      const before = best;
+      best = await scan(pool, inputs, coherent, bounds.fill(Infinity));
+      isCertain = true;
+      if (best.some((value, k) => value > before[k])) continue;
+    }
+    if (reason !== TOO_MANY || cuts !== undefined) throw new Error("a row is better than the best");
+    cuts = await findCuts(pool, inputs, coherent, best);
+  }
+}
+
+/** The best lnL by group. */
+async function scan(
+  pool: Pool,
+  { order }: EvaluateInputs,
+  coherent: CoherentPlan,
+  bound_j: Float64Array,
+): Promise<Float64Array> {
+  const n_groups = coherent.bestPerBank ? coherent.samples.banks.length : 1;
+  const best = sharedF64(n_groups);
+  const plan = { coherent, order, bound_j, best };
+  await pool.run("scan", plan, nScanTasks(plan));
+  return best;
+}
+
+function rowPlan(
+  inputs: EvaluateInputs,
+  coherent: CoherentPlan,
+  files: RowFiles,
+  best: Float64Array,
+  cuts: RowCuts | undefined,
+): RowPlan {
+  const { bins, set, settings, n_int, logPriorWeights, logPriorWeights_e, table } = inputs;
+  const { items, grid } = coherent;
+  const n_j = items.i_j.length;
+  const logPriorWeights_j = sharedF64(n_j);
+  for (let j = 0; j < n_j; j++) logPriorWeights_j[j] = logPriorWeights[items.bank_j[j]][items.i_j[j]];
   return {
-    id: bins.banks[bank].id,
-    n_total: settings.n_phi * set.n_e * n_int[bank],
-    n_indsUsed: inds.length,
-    rows: {
-      n: r1 - r0,
-      i: rows.j.subarray(r0, r1).map((j) => accepted.i_j[j]),
-      e: rows.e.subarray(r0, r1),
-      o: rows.o.subarray(r0, r1),
-      dh: rows.dh.subarray(r0, r1),
-      hh: rows.hh.subarray(r0, r1),
-      lnlMarginalized: lnl_r.subarray(r0, r1),
-    },
-    logPriorWeights_i: logPriorWeights[bank],
-    discarded: { n: n_looked - (r1 - r0), lnSum: discardedLnSum(inputs, bank, probes, j0, j1) },
-    nDistanceMarginalizations: r1 - r0,
-    dt: { inds, dt: alignment(plan, inputs.order, j0, j1) },
+    ...{ coherent, grid, items, table, best: shareF64(best.slice()), cuts },
+    ...{ logPriorWeights_j, logPriorWeights_e: shareF64(logPriorWeights_e), n_e: set.n_e },
+    files: files.shared(),
+    progress: rowProgress(grid, n_j, bins.banks.length, cuts),
+    lnTotal_k: n_int.map((n_i) => Math.log(nTotal(settings, set, n_i))),
+    bankIds: bins.banks.map(({ id }) => id),
+    sizeLimit: cuts === undefined ? inputs.sizeLimit : Infinity,
   };
 }
 
-/** ln of the estimated sum of exp(ln_posterior) over the rows below the threshold: each probe stands for many. */
-function discardedLnSum(
-  inputs: EvaluateInputs,
-  bank: number,
-  probes: SortedRows,
-  j0: number,
-  j1: number,
-): number {
-  const { accepted, logPriorWeights, logPriorWeights_e, settings, table } = inputs;
-  const [p0, p1] = [firstRow(probes, j0), firstRow(probes, j1)];
-  if (p0 === p1) return -Infinity;
-  const lnl = new Float64Array(p1 - p0);
-  lnLikeMarginalized(table, probes.dh.subarray(p0, p1), probes.hh.subarray(p0, p1), lnl, p1 - p0);
-  const terms = lnl.map(
-    (value, k) =>
-      value + logPriorWeights[bank][accepted.i_j[probes.j[p0 + k]]] + logPriorWeights_e[probes.e[p0 + k]],
-  );
-  return logSumExp(terms) + Math.log(settings.probeEvery * settings.n_phi);
+const nTotal = ({ n_phi }: CoherentSettings, { n_e }: ExtrinsicSet, n_i: number) => n_phi * n_e * n_i;
+
+/** How many rows there are by lnL, and what keeps at most the limit of each bank, and of all together. */
+async function findCuts(
+  pool: Pool,
+  { bins, sizeLimit }: EvaluateInputs,
+  coherent: CoherentPlan,
+  best: Float64Array,
+): Promise<RowCuts> {
+  const threshold = best.map((value) => value - coherent.maxDrop);
+  const [low, high] = [Math.max(0, Math.min(...threshold)), Math.max(...best)];
+  const rows_kb = sharedI32(bins.banks.length * N_BINS);
+  const plan = { coherent, threshold, low, high, rows_kb };
+  await pool.run("count", plan, coherent.items.i_j.length);
+  return cutsOf(plan, sizeLimit);
 }
 
-/** Time alignments of the items j0 <= j < j1 of the accepted samples. */
-function alignment(plan: CoherentPlan, order: Int32Array, j0: number, j1: number): Float64Array {
-  const dt = new Float64Array(j1 - j0);
-  order.forEach((position, j) => {
-    if (position >= j0 && position < j1) dt[position - j0] = plan.dt_j[j];
-  });
-  return dt;
+function coherentRows(plan: RowPlan, files: RowFiles): CoherentRows {
+  const { progress, grid, items, lnTotal_k } = plan;
+  return { progress, grid, bank_j: items.bank_j, lnTotal_k, files };
+}
+
+function bankResult(inputs: EvaluateInputs, plan: RowPlan, bank: number): BankResult {
+  const { accepted, bins, n_int, set, settings, logPriorWeights } = inputs;
+  const { coherent, progress, grid } = plan;
+  const [j0, j1] = rangeOf(accepted.bank_j, bank);
+  const [p0, p1] = [j0 * grid.n_spans, j1 * grid.n_spans];
+  const inds = accepted.i_j.slice(j0, j1);
+  const count = (sums: PartSums | undefined) =>
+    sums === undefined ? 0 : sumColumn(sums, Q.n, p0, p1).reduce((n, more) => n + more, 0);
+  const n_rows = count(progress.kept) + count(progress.capped);
+  const probes = progress.probes_p.subarray(p0, p1);
+  return {
+    ...{ id: bins.banks[bank].id, n_total: nTotal(settings, set, n_int[bank]), n_indsUsed: inds.length },
+    n_i: logPriorWeights[bank].length,
+    ...{ j0, dt: { inds, dt: coherent.dt_j.slice(j0, j1) } },
+    discarded: {
+      n: inds.length * set.n_e * settings.n_phi - n_rows,
+      // Each probe stands for many.
+      lnSum: logSumExp(probes) + Math.log(settings.probeEvery * settings.n_phi),
+    },
+    nDistanceMarginalizations: n_rows,
+  };
 }
 
 function rangeOf(bank_j: Int32Array, bank: number): [number, number] {
   const first = bank_j.indexOf(bank);
   return first < 0 ? [0, 0] : [first, bank_j.lastIndexOf(bank) + 1];
-}
-
-/** First row whose item is not before j: rows stand by item. */
-function firstRow({ j: items, n }: SortedRows, j: number): number {
-  let [low, high] = [0, n];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (items[middle] < j) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

@@ -2,31 +2,24 @@
 
 import { DotpeError } from "../errors.ts";
 import type { Bank } from "../gw/bank.ts";
-import { logSumExp, pairwiseSum } from "../gw/special.ts";
+import { logSumExp } from "../gw/special.ts";
 import type { Options } from "../options.ts";
 import type { ParameterSummary } from "../report/summary.ts";
+import type { Pool } from "../workers/pool.ts";
 import {
   type BankPosterior,
   type BankResult,
   bankPosterior,
-  best,
-  concatSamples,
+  type CoherentRows,
   sumOfSquares,
-  takeSamples,
 } from "./bank-posterior.ts";
+import { drawSamples, everySample } from "./draws.ts";
+import { type MergedSums, mergedSums } from "./merged-sums.ts";
 import { edgeWarnings, parameterSummaries } from "./parameter-summary.ts";
-import {
-  drawRows,
-  everyRow,
-  type MergedRows,
-  type SampleSources,
-  sampleTable,
-  spreadRows,
-  type TableColumn,
-} from "./sample-table.ts";
+import type { SampleSources, TableColumn } from "./sample-table.ts";
 
-export type { BankPosterior, BankResult, CoherentRows, ProbSamples } from "./bank-posterior.ts";
-export type { MergedRows, TableColumn } from "./sample-table.ts";
+export type { BankPosterior, BankResult, CoherentRows } from "./bank-posterior.ts";
+export type { TableColumn } from "./sample-table.ts";
 
 /** Nobody needs more draws than this: they only repeat rows. */
 export const MAX_DRAWS = 10_000;
@@ -35,6 +28,7 @@ const NOTABLE_SHARE = 0.01;
 
 export interface FinishInput extends SampleSources {
   readonly banks: readonly { readonly bank: Bank; readonly result: BankResult }[];
+  readonly rows: CoherentRows;
   readonly options: Pick<Options, "sizeLimit" | "drawSubset" | "nDraws" | "seed">;
   /** Injected parameters, from --truth. */
   readonly truth?: Readonly<Record<string, number>>;
@@ -72,46 +66,52 @@ export interface Posterior {
   readonly summary: SummaryResults;
   /** In the order of the banks. */
   readonly banks: readonly BankPosterior[];
-  readonly rows: MergedRows;
-  /** Columns of samples.feather. */
-  readonly samples: readonly TableColumn[];
+  /** Columns of samples.feather, part by part. */
+  readonly samples: Iterable<readonly TableColumn[]>;
   /** For the terminal's table: from all rows by weight, not only from the draws. */
   readonly parameters: readonly ParameterSummary[];
   readonly warnings: readonly string[];
 }
 
 /**
- * The posterior. Depends on nothing but its input: no clock, no folder, no number of threads.
- * @throws DotpeError noSamples if no row has weight, notFinite for a row that is not finite.
+ * The posterior; the rows' files get their weights. Depends on nothing but its input: no clock, no folder, no number of
+ * threads.
+ * @throws DotpeError noSamples if no row has weight.
  */
-export function finish(input: FinishInput): Posterior {
-  const { options, extrinsic, truth } = input;
-  const banks = input.banks.map(({ result }) =>
-    bankPosterior(result, extrinsic.log_prior_weights, options.sizeLimit),
-  );
+export async function finish(pool: Pool, input: FinishInput): Promise<Posterior> {
+  const { options, rows, truth } = input;
+  const banks = input.banks.map(({ result }, k) => bankPosterior(result, rows, k));
   const lnEvidence = logSumExp(banks.map((bank) => bank.lnEvidence));
-  if (!(lnEvidence > -Infinity)) throw nothingLeft(input);
-  const { rows, n_dropped } = mergeRows(banks, options.sizeLimit);
-  const n_effective = 1 / sumOfSquares(rows.columns.weights);
-  const { picks, warnings } = pickRows(rows.columns.weights, n_effective, options);
-  const samples = sampleTable(rows, picks, input);
-  const table = sampleTable(rows, spreadRows(rows.columns.weights, options.seed), input);
-  const summary = summarise(input, banks, rows, { n_effective, n_samples: picks.rows.length });
+  const merged = mergedSums(rows);
+  if (!(lnEvidence > -Infinity)) throw nothingLeft(merged);
+  const n_draws = numberOfDraws(merged, options);
+  const written = { ...rows, files: rows.files.shared(), ...lnSums(banks, merged) };
+  const drawn = await drawSamples(pool, written, merged, options.drawSubset ? n_draws : 0, input);
+  const n_samples = options.drawSubset ? n_draws : merged.n;
+  const summary = summarise(input, banks, merged, n_samples);
   return {
-    ...{ summary, banks, rows, samples },
-    parameters: parameterSummaries(table, input.frame, truth),
+    ...{ summary, banks, samples: options.drawSubset ? [drawn.samples] : everySample(written, input) },
+    parameters: parameterSummaries(drawn.table, input.frame, truth),
     warnings: [
-      ...capWarnings(banks, n_dropped, options.sizeLimit),
+      ...capWarnings(banks, merged, options.sizeLimit),
       ...discardedWarnings(summary),
-      ...warnings,
+      ...(options.drawSubset ? drawWarnings(n_draws, merged, options) : []),
       ...edgeWarnings(posteriorByBankSample(input, banks, lnEvidence)),
     ],
   };
 }
 
-function nothingLeft({ banks }: FinishInput): DotpeError {
-  const n_rows = banks.reduce((sum, { result }) => sum + result.rows.n, 0);
-  const found = n_rows === 0 ? "no row" : `${n_rows} rows, all with a prior weight of zero`;
+/** What the weights of rows are relative to: ln sum exp(ln_posterior) of each bank, and of all. */
+function lnSums(banks: readonly BankPosterior[], { lnSum }: MergedSums) {
+  return { lnSum_k: banks.map(({ lnEvidence, n_total }) => lnEvidence + Math.log(n_total)), lnMerged: lnSum };
+}
+
+function numberOfDraws({ n_effective }: MergedSums, { nDraws }: FinishInput["options"]): number {
+  return Math.min(nDraws ?? Math.max(Math.floor(n_effective / 2), 1), MAX_DRAWS);
+}
+
+function nothingLeft({ n }: MergedSums): DotpeError {
+  const found = n === 0 ? "no row" : `${n} rows, all with a prior weight of zero`;
   return new DotpeError(
     "noSamples",
     `posterior: found ${found}, expected at least one with weight`,
@@ -123,60 +123,33 @@ function shareOf(bank: BankPosterior, lnEvidence: number): number {
   return Math.exp(bank.lnEvidence - lnEvidence);
 }
 
-/** Rows of all banks with weights over all of them, proportional to exp(ln_posterior - ln N_k). */
-function mergeRows(banks: readonly BankPosterior[], limit: number): { rows: MergedRows; n_dropped: number } {
-  let columns = concatSamples(banks.map(({ rows }) => rows));
-  let bank = new Uint16Array(columns.n);
-  let end = 0;
-  banks.forEach(({ rows }, k) => {
-    bank.fill(k, end, end + rows.n);
-    end += rows.n;
-  });
-  const n_dropped = Math.max(0, columns.n - limit);
-  if (n_dropped > 0) {
-    const { kept } = best(columns.bestfit_lnlike, limit);
-    columns = takeSamples(columns, kept);
-    bank = Uint16Array.from(kept, (j) => bank[j]);
-  }
-  const lnTotals = banks.map(({ n_total }) => Math.log(n_total));
-  const ln_weight_unnormalized = columns.ln_posterior.map((value, j) => value - lnTotals[bank[j]]);
-  const weights = normalisedExp(ln_weight_unnormalized);
-  return { rows: { columns: { ...columns, weights }, bank, ln_weight_unnormalized }, n_dropped };
-}
-
-function normalisedExp(values: Float64Array): Float64Array {
-  const largest = values.reduce((most, value) => Math.max(most, value), -Infinity);
-  const weights = values.map((value) => Math.exp(value - largest));
-  const total = pairwiseSum(weights);
-  return weights.map((weight) => weight / total);
-}
-
-function pickRows(weights: Float64Array, n_effective: number, options: FinishInput["options"]) {
-  if (!options.drawSubset) return { picks: everyRow(weights, options.seed), warnings: [] };
-  const wanted = options.nDraws ?? Math.max(Math.floor(n_effective / 2), 1);
-  const n_draws = Math.min(wanted, MAX_DRAWS);
+function drawWarnings(
+  n_draws: number,
+  { n_effective }: MergedSums,
+  { nDraws }: FinishInput["options"],
+): string[] {
   const warnings: string[] = [];
-  if (options.nDraws !== undefined && wanted > MAX_DRAWS)
-    warnings.push(`${wanted} draws were asked for: ${MAX_DRAWS} are made, the most there can be`);
+  if (nDraws !== undefined && nDraws > MAX_DRAWS)
+    warnings.push(`${nDraws} draws were asked for: ${MAX_DRAWS} are made, the most there can be`);
   if (n_draws > n_effective)
     warnings.push(
       `samples.feather holds ${n_draws} draws from ${n_effective.toFixed(1)} effective samples: many repeat each other`,
     );
-  return { picks: drawRows(weights, n_draws, options.seed), warnings };
+  return warnings;
 }
 
 function summarise(
   { banks: inputs, extrinsic, n_phi, truth }: FinishInput,
   banks: readonly BankPosterior[],
-  { columns }: MergedRows,
-  { n_effective, n_samples }: { n_effective: number; n_samples: number },
+  merged: MergedSums,
+  n_samples: number,
 ): SummaryResults {
   const results = inputs.map(({ result }) => result);
   const lnEvidence = logSumExp(banks.map((bank) => bank.lnEvidence));
   const sizes = banks.map(({ n_total }) => n_total);
   const inverse = (sum: number) => (sum > 0 ? 1 / sum : 0);
   return {
-    n_effective,
+    n_effective: merged.n_effective,
     n_effective_i: weightedMean(
       banks.map(({ squares }) => inverse(squares.i)),
       sizes,
@@ -185,8 +158,8 @@ function summarise(
       banks.map(({ squares }) => inverse(squares.e)),
       sizes,
     ),
-    bestfit_lnlike_max: largestOf(columns.bestfit_lnlike),
-    lnl_marginalized_max: largestOf(columns.lnl_marginalized),
+    bestfit_lnlike_max: merged.bestfit,
+    lnl_marginalized_max: merged.lnl,
     n_i_inds_used: sumOf(banks.map(({ n_indsUsed }) => n_indsUsed)),
     ln_evidence: lnEvidence,
     ln_evidence_discarded: logSumExp(
@@ -198,7 +171,7 @@ function summarise(
     ln_evidence_error: lnEvidenceError(banks, n_phi, extrinsic.n_e),
     n_effective_i_merged: 1 / sumOf(banks.map((bank) => shareOf(bank, lnEvidence) ** 2 * bank.squares.i)),
     n_effective_e_merged: 1 / sumOfSquares(mergedShare_e(banks, lnEvidence)),
-    n_rows: columns.n,
+    n_rows: merged.n,
     n_samples,
     n_discarded: sumOf(results.map(({ discarded }) => discarded.n)),
     n_capped: sumOf(banks.map(({ capped }) => capped.n)),
@@ -239,15 +212,11 @@ function sumOf(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0);
 }
 
-function largestOf(values: Float64Array): number {
-  return values.reduce((most, value) => Math.max(most, value), -Infinity);
-}
-
 function weightedMean(values: readonly number[], weights: readonly number[]): number {
   return sumOf(values.map((value, k) => value * weights[k])) / sumOf(weights);
 }
 
-function capWarnings(banks: readonly BankPosterior[], n_dropped: number, limit: number): string[] {
+function capWarnings(banks: readonly BankPosterior[], { n_leftOut }: MergedSums, limit: number): string[] {
   const warnings = banks
     .filter(({ capped }) => capped.n > 0)
     .map(
@@ -255,9 +224,9 @@ function capWarnings(banks: readonly BankPosterior[], n_dropped: number, limit: 
         `${id}: ${capped.n} rows beyond --size-limit ${limit} are left out; they would add ` +
         `${percent(Math.exp(capped.lnEvidence - lnEvidence))} to the bank's evidence (ln ${capped.lnEvidence.toFixed(2)})`,
     );
-  if (n_dropped > 0)
+  if (n_leftOut > 0)
     warnings.push(
-      `all banks: ${n_dropped} rows beyond --size-limit ${limit} are left out of prob_samples; the evidence includes them`,
+      `all banks: ${n_leftOut} rows beyond --size-limit ${limit} are left out of prob_samples; the evidence includes them`,
     );
   return warnings;
 }

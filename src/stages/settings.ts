@@ -31,10 +31,6 @@ export function workSettings(options: Options, n_candidates: number): WorkSettin
 const N_PROBES = 65_536;
 
 /** Of a coherent stage of so many accepted samples. */
-export function coherentCuts(work: WorkSettings, n_accepted: number, n_e: number) {
-  const blocks = Math.ceil(n_accepted / work.taskItems);
-  // Enough tasks for every thread, even of few samples: then the extrinsic samples are shared out too.
-  const parts = Math.max(1, Math.ceil((4 * work.n_procs) / blocks));
-  const eBatch = Math.max(1, Math.ceil(n_e / parts / work.eTile)) * work.eTile;
-  return { ...work, eBatch, probeEvery: Math.max(1, Math.floor((n_accepted * n_e) / N_PROBES)) };
+export function coherentCuts({ iTile, eTile }: WorkSettings, n_accepted: number, n_e: number) {
+  return { iTile, eTile, probeEvery: Math.max(1, Math.floor((n_accepted * n_e) / N_PROBES)) };
 }

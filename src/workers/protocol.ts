@@ -11,17 +11,19 @@
  * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `board[URGENT]` counts
  * those that were sent, so that a worker in the middle of a job knows when to look at its messages.
  */
-import type { CoherentResult } from "../stages/coherent.ts";
-import type { CoherentPlan } from "../stages/coherent-plan.ts";
-import type { DistancePlan } from "../stages/distance-rows.ts";
+import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
 import type { CandidatePlan, CandidateResult, CrossPlan, CrossResult } from "../stages/extrinsic-tasks.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
+import type { FinishPlan } from "../stages/row-finish.ts";
+import type { RowPlan } from "../stages/row-pass.ts";
 
 /** Plan and per-thread result of each kind of job. */
 export interface Jobs {
   incoherent: { plan: IncoherentPlan; result: null };
-  coherent: { plan: CoherentPlan; result: CoherentResult };
-  distance: { plan: DistancePlan; result: null };
+  scan: { plan: ScanPlan; result: null };
+  count: { plan: CountPlan; result: null };
+  rows: { plan: RowPlan; result: null };
+  finish: { plan: FinishPlan; result: null };
   candidates: { plan: CandidatePlan; result: CandidateResult };
   cross: { plan: CrossPlan; result: CrossResult };
 }

@@ -1,9 +1,10 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
 import type { Kernels } from "../kernels/table.ts";
-import { openCoherent } from "../stages/coherent.ts";
-import { openDistance } from "../stages/distance-rows.ts";
+import { openCount, openScan } from "../stages/coherent-scan.ts";
 import { openCandidates, openCross } from "../stages/extrinsic-tasks.ts";
 import { openIncoherent } from "../stages/incoherent.ts";
+import { openFinish } from "../stages/row-finish.ts";
+import { openRows } from "../stages/row-pass.ts";
 import {
   DONE,
   type Job,
@@ -19,8 +20,10 @@ type Openers = { [K in JobKind]: (plan: Jobs[K]["plan"], kernels: Kernels) => Ta
 
 const OPEN: Openers = {
   incoherent: openIncoherent,
-  coherent: openCoherent,
-  distance: openDistance,
+  scan: openScan,
+  count: openCount,
+  rows: openRows,
+  finish: openFinish,
   candidates: openCandidates,
   cross: openCross,
 };

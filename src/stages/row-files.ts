@@ -1,0 +1,276 @@
+/**
+ * The files of the rows while they are written: which chunks are done, where their bytes are, and what has been summed so far
+ * stand in `RowProgress` and nowhere else. Chunks are written in their order, whichever thread makes them: a chunk's turn comes
+ * when all before it are written, and what must be added up in order (places in the files, shares of the extrinsic samples)
+ * is added in the turn.
+ */
+import { type BatchPlace, fileHead, fileTail } from "../io/arrow-message.ts";
+import { PartFile, writeAt } from "../io/atomic-write.ts";
+import { sharedF64, sharedI32 } from "../workers/arena.ts";
+import { BANK_COLUMNS, type EncodedBatch, MERGED_COLUMNS } from "./chunk-batch.ts";
+import { N_Q, type PairSums, type PartSums } from "./chunk-rows.ts";
+import { type ChunkGrid, chunkAt } from "./chunks.ts";
+
+/** Where a file of another thread of this process is written. */
+export type SharedFile = Pick<PartFile, "fd" | "path">;
+
+/** Numbers of a `ChunkPlace`. */
+const N_P = 6;
+
+/** Everything that a pass over the chunks leaves; all on shared memory. */
+export interface RowProgress {
+  /** [chunks written, why the pass was given up]. With Atomics. */
+  readonly turn: Int32Array;
+  /** Bytes and rows so far: of the merged file, then of each bank's. In the turn. */
+  readonly bytes_f: Float64Array;
+  readonly rows_f: Float64Array;
+  /** Places of chunks in the bank's file and in the merged one: `placeOf`. In the turn. */
+  readonly places: Float64Array;
+  /** sum over rows of exp(ln_posterior - shareScale_k), (k, e). In the turn. */
+  readonly share_ke: Float64Array;
+  readonly shareScale_k: Float64Array;
+  /** Of the rows of the banks; of those in the merged file where that has fewer; of those beyond the banks' limits. By part. */
+  readonly kept: PartSums;
+  readonly merged: PartSums;
+  readonly capped: PartSums | undefined;
+  /** ln sum exp(ln_posterior) of the probes below the threshold, by part. */
+  readonly probes_p: Float64Array;
+}
+
+export const WRITTEN = 0;
+export const GIVEN_UP = 1;
+/** Why a pass was given up: a task failed, there are more rows than wanted, a row is better than the best. */
+export const FAILED = 1;
+export const TOO_MANY = 2;
+export const BETTER = 3;
+
+/** Which rows go into the files, of those above the threshold. */
+export interface RowCuts {
+  /** By bank: into its own file; into the merged one only those above `merged` too. */
+  readonly bank_k: readonly number[];
+  readonly merged: number;
+}
+
+export function rowProgress(
+  grid: ChunkGrid,
+  n_j: number,
+  n_k: number,
+  cuts: RowCuts | undefined,
+): RowProgress {
+  const n_p = n_j * grid.n_spans;
+  const kept = sharedF64(n_p * N_Q);
+  return {
+    turn: sharedI32(2),
+    bytes_f: sharedF64(1 + n_k),
+    rows_f: sharedF64(1 + n_k),
+    places: sharedF64(grid.n_chunks * 2 * N_P),
+    share_ke: sharedF64(n_k * grid.n_e),
+    shareScale_k: sharedF64(n_k).fill(-Infinity),
+    kept,
+    merged: cuts === undefined ? kept : sharedF64(n_p * N_Q),
+    capped: cuts === undefined ? undefined : sharedF64(n_p * N_Q),
+    probes_p: sharedF64(n_p),
+  };
+}
+
+/** Where a chunk stands in a file, and where in its body two columns do. */
+export interface ChunkPlace extends BatchPlace {
+  readonly n_rows: number;
+  readonly lnPosteriorAt: number;
+  readonly weightsAt: number;
+}
+
+export type WhichFile = "bank" | "merged";
+
+export function placeOf({ places }: RowProgress, c: number, file: WhichFile): ChunkPlace {
+  const at = (2 * c + (file === "bank" ? 0 : 1)) * N_P;
+  const [n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt] = places.subarray(at, at + N_P);
+  return { n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt };
+}
+
+/** The part files of one run. */
+export class RowFiles {
+  private constructor(
+    readonly merged: PartFile,
+    readonly banks: readonly PartFile[],
+  ) {}
+
+  /** @throws DotpeError cannotCreate. */
+  static create(paths: { readonly merged: string; readonly banks: readonly string[] }): RowFiles {
+    const made: PartFile[] = [];
+    try {
+      for (const path of [paths.merged, ...paths.banks]) made.push(PartFile.create(path));
+    } catch (error) {
+      for (const file of made) file.discard();
+      throw error;
+    }
+    return new RowFiles(made[0], made.slice(1));
+  }
+
+  /** Empties the files and begins them. */
+  begin(progress: RowProgress): void {
+    [this.merged, ...this.banks].forEach((file, f) => {
+      const head = fileHead(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS);
+      file.truncate(0);
+      writeAt(file, head, 0);
+      progress.bytes_f[f] = head.length;
+    });
+  }
+
+  /** For plans. */
+  shared(): { readonly merged: SharedFile; readonly banks: readonly SharedFile[] } {
+    const of = ({ fd, path }: PartFile): SharedFile => ({ fd, path });
+    return { merged: of(this.merged), banks: this.banks.map(of) };
+  }
+
+  /** Completes the files and gives them their names. @throws DotpeError cannotCreate. */
+  commit(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array): void {
+    const places: ChunkPlace[][] = [[], ...this.banks.map(() => [])];
+    for (let c = 0; c < grid.n_chunks; c++) {
+      places[0].push(placeOf(progress, c, "merged"));
+      places[1 + chunkAt(grid, bank_j, c).bank].push(placeOf(progress, c, "bank"));
+    }
+    [this.merged, ...this.banks].forEach((file, f) => {
+      const batches = places[f].filter(({ n_rows }) => n_rows > 0);
+      const tail = fileTail(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS, batches);
+      writeAt(file, tail, progress.bytes_f[f]);
+      file.commit(progress.bytes_f[f] + tail.length);
+    });
+  }
+
+  discard(): void {
+    for (const file of [this.merged, ...this.banks]) file.discard();
+  }
+}
+
+/** What a chunk has for the files, ready for its turn. */
+interface Ready {
+  readonly c: number;
+  readonly bank: number;
+  readonly forBank: EncodedBatch | undefined;
+  readonly forMerged: EncodedBatch | undefined;
+  readonly pairs: PairSums;
+}
+
+/** Chunks that a thread keeps until their turn comes, before it waits. */
+const MOST_WAITING = 4;
+/** How often a waiting thread looks whether the pass was given up (ms). */
+const LOOK = 100;
+
+export interface WriterPlan {
+  readonly progress: RowProgress;
+  readonly files: ReturnType<RowFiles["shared"]>;
+  readonly n_e: number;
+  /** The pass is given up when a file has more rows. */
+  readonly sizeLimit: number;
+}
+
+/** One thread's access to the files. */
+export class RowWriter {
+  private readonly waiting: Ready[] = [];
+
+  constructor(private readonly plan: WriterPlan) {}
+
+  isGivenUp(): boolean {
+    return Atomics.load(this.plan.progress.turn, GIVEN_UP) !== 0;
+  }
+
+  giveUp(reason: number): void {
+    const { turn } = this.plan.progress;
+    Atomics.compareExchange(turn, GIVEN_UP, 0, reason);
+    Atomics.notify(turn, WRITTEN);
+  }
+
+  /** Writes a chunk if its turn has come, else keeps a copy. Chunks come in rising order. */
+  submit(ready: Ready): void {
+    const { turn } = this.plan.progress;
+    this.writeWaiting();
+    if (Atomics.load(turn, WRITTEN) === ready.c) this.write(ready);
+    else {
+      const { forBank, forMerged } = ready;
+      const copy = copied(forBank);
+      this.waiting.push({
+        ...ready,
+        forBank: copy,
+        forMerged: forMerged === forBank ? copy : copied(forMerged),
+      });
+      if (this.waiting.length > MOST_WAITING) this.waitFor(this.waiting.length - MOST_WAITING);
+    }
+    this.writeWaiting();
+  }
+
+  /** Writes all that is still waiting. */
+  finish(): void {
+    this.waitFor(this.waiting.length);
+  }
+
+  /** Until the first `n` of the waiting are written. */
+  private waitFor(n: number): void {
+    const { turn } = this.plan.progress;
+    const left = this.waiting.length - n;
+    while (this.waiting.length > left && !this.isGivenUp()) {
+      const written = Atomics.load(turn, WRITTEN);
+      if (written < this.waiting[0].c) Atomics.wait(turn, WRITTEN, written, LOOK);
+      this.writeWaiting();
+    }
+  }
+
+  private writeWaiting(): void {
+    const { turn } = this.plan.progress;
+    while (this.waiting.length > 0 && Atomics.load(turn, WRITTEN) === this.waiting[0].c)
+      this.write(this.waiting.shift() as Ready);
+  }
+
+  private write({ c, bank, forBank, forMerged, pairs }: Ready): void {
+    if (this.isGivenUp()) return;
+    const { progress, files, sizeLimit } = this.plan;
+    if (forBank !== undefined) {
+      const { bankMetadata, body, bankBytes } = forBank;
+      this.put(files.banks[bank], 2 * c, 1 + bank, forBank, bankMetadata, body.subarray(0, bankBytes));
+      this.addShares(bank, pairs);
+    }
+    if (forMerged !== undefined)
+      this.put(files.merged, 2 * c + 1, 0, forMerged, forMerged.mergedMetadata, forMerged.body);
+    if (Math.max(progress.rows_f[0], progress.rows_f[1 + bank]) > sizeLimit) this.giveUp(TOO_MANY);
+    Atomics.store(progress.turn, WRITTEN, c + 1);
+    Atomics.notify(progress.turn, WRITTEN);
+  }
+
+  private put(
+    file: SharedFile,
+    place: number,
+    f: number,
+    { n_rows, lnPosteriorAt, weightsAt }: EncodedBatch,
+    metadata: Uint8Array,
+    body: Uint8Array,
+  ): void {
+    const { bytes_f, rows_f, places } = this.plan.progress;
+    const offset = bytes_f[f];
+    places.set([n_rows, offset, metadata.length, body.length, lnPosteriorAt, weightsAt], place * N_P);
+    writeAt(file, metadata, offset);
+    writeAt(file, body, offset + metadata.length);
+    bytes_f[f] = offset + metadata.length + body.length;
+    rows_f[f] += n_rows;
+  }
+
+  private addShares(bank: number, { scales, ends, e, sum }: PairSums): void {
+    const { n_e, progress } = this.plan;
+    const share_e = progress.share_ke.subarray(bank * n_e, (bank + 1) * n_e);
+    let start = 0;
+    scales.forEach((scale, k) => {
+      const before = progress.shareScale_k[bank];
+      if (scale > before) {
+        const factor = Math.exp(before - scale);
+        for (let x = 0; x < n_e; x++) share_e[x] *= factor;
+        progress.shareScale_k[bank] = scale;
+      }
+      const factor = Math.exp(scale - progress.shareScale_k[bank]);
+      for (let x = start; x < ends[k]; x++) share_e[e[x]] += factor * sum[x];
+      start = ends[k];
+    });
+  }
+}
+
+function copied(batch: EncodedBatch | undefined): EncodedBatch | undefined {
+  return batch && { ...batch, body: batch.body.slice() };
+}

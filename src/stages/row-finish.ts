@@ -1,0 +1,101 @@
+/** What takes the sums over all rows: the weights in the files, and the rows that were drawn, read back from them. */
+import { readSync } from "node:fs";
+import { sampleDistance } from "../gw/distance.ts";
+import { writeAt } from "../io/atomic-write.ts";
+import { sharedF64, sharedI32 } from "../workers/arena.ts";
+import type { TaskRunner } from "../workers/protocol.ts";
+import type { CoherentRows } from "./bank-posterior.ts";
+import { type BatchColumns, decodeBatch } from "./chunk-batch.ts";
+import { chunkAt } from "./chunks.ts";
+import { type ChunkPlace, placeOf, type RowFiles, type SharedFile } from "./row-files.ts";
+import type { SampleRows } from "./sample-table.ts";
+
+/** What is needed to give rows their weights, and to read them. */
+export interface WrittenRows extends Omit<CoherentRows, "files"> {
+  readonly files: ReturnType<RowFiles["shared"]>;
+  /** By bank: ln sum exp(ln_posterior) of its rows. */
+  readonly lnSum_k: readonly number[];
+  /** ln sum exp(ln_posterior - ln N_k) of the merged file's rows. */
+  readonly lnMerged: number;
+}
+
+export interface FinishPlan extends WrittenRows {
+  /** Picks firstPick_c[c] <= x < firstPick_c[c + 1] lie in chunk c: pick_x names them. */
+  readonly firstPick_c: Int32Array;
+  readonly pick_x: Int32Array;
+  /** By pick: the sum of the weights of its chunk's rows up to it, rising in a chunk; the share of its distances below its own. */
+  readonly target: Float64Array;
+  readonly distanceShare: Float64Array;
+  /** Output, by pick. */
+  readonly picked: SampleRows;
+}
+
+/** Room for n rows. */
+export function sampleRows(n: number): SampleRows {
+  return {
+    ...{ bank: sharedI32(n), i: sharedI32(n), e: sharedI32(n), o: sharedI32(n) },
+    ...{ lnl_marginalized: sharedF64(n), ln_posterior: sharedF64(n), bestfit_lnlike: sharedF64(n) },
+    ...{ d_h_1Mpc: sharedF64(n), h_h_1Mpc: sharedF64(n), d_luminosity: sharedF64(n) },
+  };
+}
+
+/** A task is a chunk. */
+export function openFinish(plan: FinishPlan): TaskRunner<null> {
+  const { grid, bank_j, progress, files, lnSum_k, lnTotal_k, lnMerged } = plan;
+  return {
+    run(c) {
+      const { bank } = chunkAt(grid, bank_j, c);
+      const [own, merged] = [placeOf(progress, c, "bank"), placeOf(progress, c, "merged")];
+      writeWeights(files.banks[bank], own, lnSum_k[bank]);
+      const weights = writeWeights(files.merged, merged, lnTotal_k[bank] + lnMerged);
+      if (plan.firstPick_c[c + 1] > plan.firstPick_c[c]) pickIn(plan, c, bank, weights);
+    },
+    result: () => null,
+  };
+}
+
+/** weights = exp(ln_posterior - lnSum), written where the batch has left room for them. */
+function writeWeights(file: SharedFile, place: ChunkPlace, lnSum: number): Float64Array {
+  const { n_rows, offset, metadataBytes, lnPosteriorAt, weightsAt } = place;
+  const values = new Float64Array(n_rows);
+  if (n_rows === 0) return values;
+  const bytes = new Uint8Array(values.buffer);
+  readAll(file, bytes, offset + metadataBytes + lnPosteriorAt);
+  for (let r = 0; r < n_rows; r++) values[r] = Math.exp(values[r] - lnSum);
+  writeAt(file, bytes, offset + metadataBytes + weightsAt);
+  return values;
+}
+
+function readAll({ fd, path }: SharedFile, into: Uint8Array, position: number): void {
+  for (let done = 0; done < into.length; ) {
+    const n = readSync(fd, into, done, into.length - done, position + done);
+    if (n === 0) throw new Error(`${path}: ends ${into.length - done} bytes too early`);
+    done += n;
+  }
+}
+
+/** The merged file's rows of a chunk, which has some. */
+export function readChunk({ progress, files }: WrittenRows, c: number): BatchColumns {
+  const { offset, metadataBytes, bodyBytes } = placeOf(progress, c, "merged");
+  const bytes = new Uint8Array(metadataBytes + bodyBytes);
+  readAll(files.merged, bytes, offset);
+  return decodeBatch(bytes, metadataBytes);
+}
+
+function pickIn(plan: FinishPlan, c: number, bank: number, weights: Float64Array): void {
+  const { firstPick_c, pick_x, target, distanceShare, picked } = plan;
+  const rows = readChunk(plan, c);
+  let [row, sum] = [-1, 0];
+  const last = weights.findLastIndex((weight) => weight > 0);
+  for (let x = firstPick_c[c]; x < firstPick_c[c + 1]; x++) {
+    const pick = pick_x[x];
+    while (row < last && !(sum > target[pick])) sum += weights[++row];
+    picked.bank[pick] = bank;
+    for (const name of ["i", "e", "o"] as const) picked[name][pick] = rows[name][row];
+    for (const name of FLOATS) picked[name][pick] = rows[name][row];
+    const { d_h_1Mpc, h_h_1Mpc } = picked;
+    picked.d_luminosity[pick] = sampleDistance(distanceShare[pick], d_h_1Mpc[pick], h_h_1Mpc[pick]);
+  }
+}
+
+const FLOATS = ["lnl_marginalized", "ln_posterior", "bestfit_lnlike", "d_h_1Mpc", "h_h_1Mpc"] as const;
