@@ -24,3 +24,9 @@ export function modePairs(n_m: number): [number, number][] {
   for (let m = 0; m < n_m; m++) for (let m2 = m; m2 < n_m; m2++) pairs.push([m, m2]);
   return pairs;
 }
+
+/** The distinct |m - m'|, ascending, 0 first. */
+export function modeDifferences(mArr: readonly number[]): number[] {
+  const all = modePairs(mArr.length).map(([a, b]) => Math.abs(mArr[a] - mArr[b]));
+  return [...new Set(all)].sort((a, b) => a - b);
+}

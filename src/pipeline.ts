@@ -14,7 +14,7 @@ import { readTruth } from "./rundir/truth.ts";
 import { shareTable } from "./stages/distance-table.ts";
 import { type EvaluateInputs, evaluate } from "./stages/evaluate.ts";
 import { type ExtrinsicSamples, N_COMBINE } from "./stages/extrinsic.ts";
-import { drawExtrinsic, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
+import { ExtrinsicStage, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
 import { type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, selectWithin } from "./stages/select.ts";
@@ -72,16 +72,18 @@ async function runStages(
   const { event, banks, bins } = inputs;
   const warnings = overlapWarnings(inputs, report);
   if (inputs.band.note) report.note(inputs.band.note);
+  const stage4 = imported ? undefined : new ExtrinsicStage(context.pool, { event, bins, options });
   const reference = await findReference(context);
+  const table = shareTable(buildDistanceTable());
+  stage4?.begin(reference, table);
   clock.lap("setup");
   const kept = (await incoherent(context, reference)).map(ascending);
   clock.lap("incoherent");
   const accepted = itemsOf(kept);
   const order = bestFirst(kept);
-  const table = shareTable(buildDistanceTable());
-  const drawn = imported
-    ? { samples: imported }
-    : await draw(context, { event, bins, reference, accepted, best: order[0], table, options });
+  const drawn = stage4
+    ? await draw(context, stage4, accepted, order[0])
+    : { samples: imported as ExtrinsicSamples };
   const extrinsic = drawn.samples;
   if (extrinsic.exhausted)
     warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
@@ -263,9 +265,9 @@ function knownLikelihoods({ candidates, event }: Inputs): Float64Array {
   return all;
 }
 
-async function draw({ pool, report }: Context, inputs: Parameters<typeof drawExtrinsic>[1]) {
+async function draw({ report }: Context, stage: ExtrinsicStage, accepted: Items, best: number) {
   const progress = report.stage("extrinsic", N_COMBINE, "marginalizations");
-  const drawn = await drawExtrinsic(pool, inputs, (accepted) => progress.update(accepted));
+  const drawn = await stage.draw(accepted, best, (n) => progress.update(n));
   progress.end(
     `${drawn.samples.n_e.toLocaleString("en")} samples from ${drawn.usedSampleIdx?.length} marginalizations`,
   );

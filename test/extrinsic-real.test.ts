@@ -11,14 +11,14 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { detectorsNamed } from "../src/gw/detectors.ts";
 import { buildDistanceTable } from "../src/gw/distance.ts";
 import { readReference } from "../src/gw/reference-file.ts";
-import { buildSkyDictionary, chooseFSampling } from "../src/gw/sky-dictionary.ts";
 import { readFeather } from "../src/io/feather.ts";
 import { encodeNpy, toBigInt64 } from "../src/io/npy-write.ts";
 import { loadKernels } from "../src/kernels/table.ts";
-import { bestTempering, openCandidates, planProducts } from "../src/stages/extrinsic-tasks.ts";
+import { prepare, temper } from "../src/stages/extrinsic-samples.ts";
+import { openCandidates } from "../src/stages/extrinsic-tasks.ts";
+import { Pool } from "../src/workers/pool.ts";
 import { FIXTURES, runBinary } from "./helpers.ts";
 import { openCase, runPath, SMALL } from "./reference-cases.ts";
 
@@ -47,31 +47,32 @@ function expectAgreement(lnZ_r: number[], brute: { lnZ: number; error: number },
 }
 
 describe("ln Z_i of real samples against brute force", () => {
-  test("of the marginalizations", () => {
+  test("of the marginalizations", async () => {
     const n_repeat = 12;
     const { event, banks, band, mArr } = openCase(SMALL);
     const reference = readReference(runPath(SMALL, "reference.npz"), event, band, mArr, loadKernels("auto"));
-    const detectors = detectorsNamed(event.detectors);
-    const sky = buildSkyDictionary(detectors, chooseFSampling(event.f[event.n_f - 1]!), 1);
+    const pool = new Pool(1, "auto");
     const items = {
       bank_j: new Int32Array(n_repeat * SAMPLES.length),
       i_j: Int32Array.from({ length: n_repeat * SAMPLES.length }, (_, j) => SAMPLES[j % SAMPLES.length]!),
     };
     const bins = { banks, mArr, b0: band.b0, fbin: band.fbin };
-    const start = {
-      products: planProducts(bins, reference, items, event.tcoarse, sky.f_sampling),
-      firstRank: 0,
-      detectors: event.detectors,
+    const options = { seed: 1, nExt: 1, compat: "none", coherentScoreMinNEffectivePrior: 100 } as const;
+    const inputs = { event, bins, reference, table: buildDistanceTable(), options };
+    const prepared = await prepare(pool, inputs);
+    const { sky, products, beta_d } = await temper(pool, inputs, prepared, items);
+    const plan = {
       sky,
-      table: buildDistanceTable(),
-      beta_d: new Float64Array(event.n_d).fill(0.5),
+      products,
+      beta_d,
+      table: inputs.table,
       seed: 1,
       minNEffectivePrior: 100,
+      firstRank: 0,
     };
-    const kernels = loadKernels("auto");
-    const runner = openCandidates({ ...start, beta_d: bestTempering(start, kernels) }, kernels);
+    const runner = openCandidates(plan, pool.kernels);
     for (let task = 0; task < items.i_j.length; task++) runner.run(task);
-    const { infos } = runner.result();
+    const infos = runner.result().candidates;
     BRUTE_FORCE.forEach((brute, k) => {
       const own = infos.filter(({ rank }) => rank % SAMPLES.length === k);
       expectAgreement(

@@ -1,14 +1,16 @@
 import { describe, expect, test } from "bun:test";
 import { detectorsNamed } from "../src/gw/detectors.ts";
 import { buildSkyDictionary } from "../src/gw/sky-dictionary.ts";
+import { loadKernels } from "../src/kernels/table.ts";
 import {
   candidateOrder,
   combine,
-  crossLnL,
   type ExtrinsicSamples,
   gatherPoints,
   isAcceptable,
 } from "../src/stages/extrinsic.ts";
+import { countBlocks, MixtureDensity } from "../src/stages/extrinsic-mixture.ts";
+import type { InnerProducts } from "../src/stages/extrinsic-products.ts";
 import { DEFAULT_MARGINALIZATION, type MargInfo, marginalize } from "../src/stages/marginalization.ts";
 import {
   lnDistance,
@@ -19,9 +21,10 @@ import {
 } from "./synthetic-signal.ts";
 
 const detectors = detectorsNamed("HLV");
+const kernels = loadKernels("auto");
 const using = {
-  detectors,
-  sky: buildSkyDictionary(detectors, 8192, 0, 300_000),
+  kernels,
+  sky: buildSkyDictionary(detectors, 8192, 0, 300_000, kernels),
   lnLikeMarginalized: lnDistance,
   beta_d: [0.5, 0.5, 0.5],
   seed: 0,
@@ -32,13 +35,22 @@ const signals = [0, 1, 2].map((tilt) => syntheticSignal(detectors, 20, 2, tilt))
 const loud = syntheticSignal(detectors, 26, 2);
 const infos = signals.map((signal, sequence) => marginalize(signal.products, using, sequence));
 
-/** lnL of the points of some of the marginalizations, under each of their waveforms. */
-function drawFrom(which: number[]) {
-  const used = which.map((k) => infos[k]!);
-  const points = gatherPoints(used, detectors);
-  return { lnL_kq: which.map((k) => crossLnL(signals[k]!.products, infos[k]!, points)) };
+/** Draws from marginalizations; a proposal counts only where its points are kept, or, without waveforms, everywhere. */
+function drawn(
+  all: MargInfo[],
+  n_ext: number,
+  seed: number,
+  draw: { waveforms?: readonly InnerProducts[]; pairs?: boolean } = {},
+) {
+  const points = gatherPoints(all);
+  const density_q = new Float64Array(points.n_q);
+  const parts = all.map((info, k) => ({ ...info, products: draw.waveforms?.[k] }));
+  const mixture = new MixtureDensity(parts, using.sky, kernels);
+  for (let block = 0; block < countBlocks(points); block++) mixture.run(density_q, points, block);
+  const options = { nExt: n_ext, seed, pairs: draw.pairs ?? false };
+  return combine(all, density_q, { sky: using.sky, detectors }, options);
 }
-const all = drawFrom([0, 1, 2]);
+const waveforms = signals.map(({ products }) => products);
 
 /** ln of the mean over e of weight_e x mean over phases of L(e, o), with its standard error, by the exact likelihood. */
 function stage5(samples: ExtrinsicSamples, signal: Signal) {
@@ -92,13 +104,13 @@ const countPoints = (all: MargInfo[]) =>
 describe("weights", () => {
   test("all points of one marginalization give back its ln Z", () => {
     for (const [k, info] of infos.entries()) {
-      const samples = combine([info], 1e9, 0, drawFrom([k]));
+      const samples = drawn([info], 1e9, 0, { waveforms: [waveforms[k]!] });
       expect(Math.abs(stage5(samples, signals[k]!).lnZ - info.lnZ)).toBeLessThan(0.01);
     }
   });
 
   test("drawn from all together they give every one's ln Z, within the standard error", () => {
-    const samples = combine(infos, 2000, 5, all);
+    const samples = drawn(infos, 2000, 5, { waveforms });
     expect(samples.n_e).toBe(2000);
     expect(samples.exhausted).toBe(false);
     for (const [k, info] of infos.entries()) {
@@ -113,26 +125,19 @@ describe("weights", () => {
     // Like the first signal in every detector alone, so the proposals are the same, but the second detector has the
     // opposite sign: other directions are good. Counting its proposals everywhere makes the weights of the first's too low.
     const { products } = loud;
-    const size = products.dhRe_dmpt.length / 3;
-    const opposite = (dh: Float64Array) => dh.map((x, k) => (Math.floor(k / size) === 1 ? -x : x));
-    const other = {
-      ...products,
-      dhRe_dmpt: opposite(products.dhRe_dmpt),
-      dhIm_dmpt: opposite(products.dhIm_dmpt),
-    };
+    const size = products.dh_dtx.length / 3;
+    const dh_dtx = products.dh_dtx.map((x, k) => (Math.floor(k / size) === 1 ? -x : x));
+    const other = { ...products, dh_dtx };
     const used = [products, other, other, other, other];
     const ofUsed = used.map((one, sequence) => marginalize(one, using, sequence));
-    const points = gatherPoints(ofUsed, detectors);
-    const lnL_kq = used.map((one, k) => crossLnL(one, ofUsed[k]!, points));
-    const everywhere = { lnL_kq: lnL_kq.map((lnL_q) => lnL_q.map(() => Infinity)) };
     const { lnZ, nEffective } = ofUsed[0]!;
-    const right = stage5(combine(ofUsed, 1e9, 5, { lnL_kq }), loud);
+    const right = stage5(drawn(ofUsed, 1e9, 5, { waveforms: used }), loud);
     expect(Math.abs(right.lnZ - lnZ)).toBeLessThan(2 / Math.sqrt(nEffective));
-    expect(stage5(combine(ofUsed, 1e9, 5, everywhere), loud).lnZ).toBeLessThan(lnZ - 0.3);
+    expect(stage5(drawn(ofUsed, 1e9, 5), loud).lnZ).toBeLessThan(lnZ - 0.3);
   });
 
   test("of the reference are off by what is known", () => {
-    const samples = combine([infos[0]!], 3000, 6, "dot_pe");
+    const samples = drawn([infos[0]!], 3000, 6, { pairs: true });
     const { lnZ, error } = stage5(samples, signals[0]!);
     const expected = referenceLnZ(infos[0]!);
     expect(error).toBeLessThan(0.15);
@@ -141,7 +146,7 @@ describe("weights", () => {
   });
 
   test("stand in both columns", () => {
-    const { weights, log_prior_weights } = combine(infos, 100, 0, all);
+    const { weights, log_prior_weights } = drawn(infos, 100, 0, { waveforms });
     weights.forEach((weight, e) => void expect(Math.log(weight)).toBe(log_prior_weights[e]!));
   });
 });
@@ -149,16 +154,16 @@ describe("weights", () => {
 describe("draws", () => {
   test("are distinct points, all of them when more are asked for", () => {
     const n = countPoints(infos);
-    const samples = combine(infos, n + 1, 1, all);
+    const samples = drawn(infos, n + 1, 1, { waveforms });
     expect(samples.exhausted).toBe(true);
     expect(samples.n_e).toBe(n);
-    expect(combine(infos, n, 1, all).exhausted).toBe(false);
+    expect(drawn(infos, n, 1, { waveforms }).exhausted).toBe(false);
     const places = Array.from(samples.t_geocenter, (t, e) => `${t} ${samples.psi[e]} ${samples.lat[e]}`);
     expect(new Set(places).size).toBe(n);
   });
 
   test("of the reference repeat, and turn psi where <d|h> is negative", () => {
-    const samples = combine([infos[0]!], 4000, 1, "dot_pe");
+    const samples = drawn([infos[0]!], 4000, 1, { pairs: true });
     expect(samples.n_e).toBe(4000);
     expect(new Set(samples.t_geocenter).size).toBeLessThan(4000);
     const own = new Set(infos[0]!.psi_q);
@@ -179,13 +184,18 @@ describe("draws", () => {
   });
 
   test("depend on the seed alone", () => {
-    expect(combine(infos, 50, 1, all)).toEqual(combine(infos, 50, 1, all));
-    expect(combine(infos, 50, 2, all).lat).not.toEqual(combine(infos, 50, 1, all).lat);
+    const of = (seed: number) => drawn(infos, 50, seed, { waveforms });
+    expect(of(1)).toEqual(of(1));
+    expect(of(2).lat).not.toEqual(of(1).lat);
   });
 
   test("nothing to draw from is an error that says so", () => {
-    const none = { ...infos[0]!, prior_q: new Float64Array(0), bin_dq: new Int32Array(0) };
-    expect(() => combine([none], 10, 0, "dot_pe")).toThrow("found no point in 1 marginalizations");
+    const none = { ...infos[0]!, n_q: 0 };
+    const options = { nExt: 10, seed: 0, pairs: true };
+    const places = { sky: using.sky, detectors };
+    expect(() => combine([none], new Float64Array(0), places, options)).toThrow(
+      "found no point in 1 marginalizations",
+    );
   });
 });
 

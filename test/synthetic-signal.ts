@@ -3,11 +3,11 @@
  * <a|b> = Re sum_f a conj(b); <d|h>(t) is a sum of 18 terms, so it is exact at any time and needs no interpolation.
  */
 
-import { modePairs } from "../src/axes.ts";
+import { modeDifferences, modePairs } from "../src/axes.ts";
 import { arrivalTimes, type Detector, detectorResponses, geocenterDelays } from "../src/gw/detectors.ts";
 import { uniform } from "../src/gw/random.ts";
-import type { InnerProducts } from "../src/stages/extrinsic-products.ts";
-import type { DistanceMarginal } from "../src/stages/marginalization.ts";
+import type { DistanceMarginal } from "../src/stages/extrinsic-chunk.ts";
+import { type InnerProducts, paddedDifferences, paddedModes } from "../src/stages/extrinsic-products.ts";
 
 export const M_ARR = [2, 1, 3, 4];
 /** Hz */
@@ -19,8 +19,17 @@ const F_SAMPLING = 8192;
 const HALF_WINDOW = 0.05;
 const DISTANCE = 400;
 
+/** Inner products mode by mode; pairs of different modes count twice. */
+interface ByMode {
+  readonly dhRe_dmpt: Float64Array;
+  readonly dhIm_dmpt: Float64Array;
+  readonly hhRe_dMpP: Float64Array;
+  readonly hhIm_dMpP: Float64Array;
+}
+
 export interface Signal {
   readonly detectors: readonly Detector[];
+  readonly byMode: ByMode;
   readonly products: InnerProducts;
   /** <d|h> and <h|h> at 1 Mpc on n_phi phases, for one extrinsic point. */
   evaluate(
@@ -134,18 +143,46 @@ export function syntheticSignal(
       return a === b ? [x, y] : [2 * x, 2 * y];
     }),
   );
-  const products: InnerProducts = {
-    mArr: M_ARR,
-    n_d,
-    n_t,
-    tStart: -HALF_WINDOW,
-    tStep,
+  const byMode: ByMode = {
     dhRe_dmpt: Float64Array.from(dh, ([re]) => re),
     dhIm_dmpt: Float64Array.from(dh, ([, im]) => im),
     hhRe_dMpP: Float64Array.from(detectors.flatMap(() => hh.map(([re]) => re!))),
     hhIm_dMpP: Float64Array.from(detectors.flatMap(() => hh.map(([, im]) => im!))),
   };
-  return { detectors, products, evaluate: evaluator(detectors, dhAt, hh as [number, number][]) };
+  const products = pack(byMode, n_d, n_t);
+  return { detectors, byMode, products, evaluate: evaluator(detectors, dhAt, hh as [number, number][]) };
+}
+
+/** The layout of `InnerProducts`, element by element from its description. */
+function pack(
+  { dhRe_dmpt, dhIm_dmpt, hhRe_dMpP, hhIm_dMpP }: ByMode,
+  n_d: number,
+  n_t: number,
+): InnerProducts {
+  const [n_m, n_x, n_kp] = [M_ARR.length, paddedModes(M_ARR), paddedDifferences(M_ARR)];
+  const dh_dtx = new Float64Array(n_d * n_t * 2 * n_x);
+  const hh_dck = new Float64Array(n_d * 3 * n_kp);
+  const pairs = modePairs(n_m);
+  for (let d = 0; d < n_d; d++) {
+    for (let m = 0; m < n_m; m++)
+      for (let p = 0; p < 2; p++)
+        for (let t = 0; t < n_t; t++) {
+          const [from, to] = [((d * n_m + m) * 2 + p) * n_t + t, ((d * n_t + t) * 2 + p) * n_x + 2 * m];
+          dh_dtx[to] = dhRe_dmpt[from]!;
+          dh_dtx[to + 1] = dhIm_dmpt[from]!;
+        }
+    pairs.forEach(([a, b], M) => {
+      const difference = M_ARR[a]! - M_ARR[b]!;
+      const k = modeDifferences(M_ARR).indexOf(Math.abs(difference));
+      for (let pP = 0; pP < 4; pP++) {
+        const from = (d * pairs.length + M) * 4 + pP;
+        const at = (3 * d + (pP >> 1) + (pP & 1)) * n_kp + 2 * k;
+        hh_dck[at]! += hhRe_dMpP[from]!;
+        hh_dck[at + 1]! -= Math.sign(difference) * hhIm_dMpP[from]!;
+      }
+    });
+  }
+  return { mArr: M_ARR, n_d, n_t, tStart: -HALF_WINDOW, tStep: 1 / F_SAMPLING, dh_dtx, hh_dck };
 }
 
 const M_DIFFERENCES = modePairs(4).map(([a, b]) => M_ARR[a]! - M_ARR[b]!);
@@ -218,8 +255,8 @@ export function meanLikelihood({ dh, hh }: { dh: number[]; hh: number[] }, lnSca
 }
 
 /** Largest d^T H^-1 d of one detector over the phase: twice the best lnL that any direction could give it. Shape (t). */
-function bestOfOneDetector(products: InnerProducts, d: number): Float64Array {
-  const { n_t, dhRe_dmpt, dhIm_dmpt, hhRe_dMpP, hhIm_dMpP } = products;
+function bestOfOneDetector({ byMode, products: { n_t } }: Signal, d: number): Float64Array {
+  const { dhRe_dmpt, dhIm_dmpt, hhRe_dMpP, hhIm_dMpP } = byMode;
   const best = new Float64Array(n_t);
   const pairs = modePairs(4);
   for (let o = 0; o < 64; o++) {
@@ -256,7 +293,7 @@ function bestOfOneDetector(products: InnerProducts, d: number): Float64Array {
 export function bruteForceLnZ(signal: Signal, n_points: number, seed: number, lnLBest: number, cut = 10) {
   const { detectors, products } = signal;
   const { n_t, tStart, tStep } = products;
-  const S_d = detectors.map((_, d) => bestOfOneDetector(products, d));
+  const S_d = detectors.map((_, d) => bestOfOneDetector(signal, d));
   const others = S_d.slice(1).reduce((sum, S) => sum + Math.max(...S), 0);
   const times = Array.from({ length: n_t }, (_, t) => t).filter(
     (t) => S_d[0]![t]! + others > 2 * (lnLBest - cut),

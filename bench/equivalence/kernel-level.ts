@@ -4,8 +4,8 @@ import type { Reference } from "../../src/gw/reference.ts";
 import type { ComplexArray } from "../../src/gw/reference-entries.ts";
 import { openNpz } from "../../src/io/npz.ts";
 import { availableKernels, loadKernels } from "../../src/kernels/table.ts";
+import { samplePlan } from "../../src/stages/bank-samples.ts";
 import type { ExtrinsicSet } from "../../src/stages/coherent-plan.ts";
-import { planProducts } from "../../src/stages/extrinsic-tasks.ts";
 import { complexOf, real, relativeError, runPath } from "../../test/reference-cases.ts";
 import { phaseProducts, type Waveforms } from "./given-waveforms.ts";
 import type { Level } from "./level.ts";
@@ -115,13 +115,18 @@ function modesOf(dh_ieo: Float64Array, mArr: readonly number[], n_o: number): Co
   return { re, im };
 }
 
-/** hh_ieM = sum_dpP hh_dMpP F_dpe F_dPe, with the products by pair of modes that stage 4 computes. */
-function pairProducts({ bins, event }: Subject, block: Block, name: string): ComplexArray {
+/** hh_ieM = sum_dpP hh_dMpP F_dpe F_dPe, with the kernel that stages 2, 4 and 5 form their products with. */
+function pairProducts({ bins }: Subject, block: Block, name: string): ComplexArray {
   const { reference, set, n_i, h_impb } = block;
   const { n_e, response_dpe } = set;
-  const items = { bank_j: new Int32Array(1), i_j: new Int32Array(1) };
-  const { samples } = planProducts(bins, reference, items, event.tcoarse, 1024);
-  const { n_d, n_m, n_b, n_bp, products } = samples;
+  const data = Array.from(reference.asdDrift_d, (drift, d) => ({
+    of: reference.coherent,
+    d,
+    drift,
+    centre: 0,
+  }));
+  const weights = { data, norms: data, alignment: reference.coherentAlignment };
+  const { n_d, n_m, n_b, n_bp, products } = samplePlan(bins, weights, "pair");
   const { w, terms, groupSize_g, n_g } = products;
   const n_M = modePairs(n_m).length;
   const h_mpcb = new Float64Array(4 * n_m * n_bp);

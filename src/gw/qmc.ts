@@ -41,6 +41,19 @@ export class ScrambledHalton {
     });
     return out;
   }
+
+  /**
+   * Coordinate k of the first n_q points as tables: of point q it is low[q % low.length] + high[floor(q / low.length)], if
+   * that is below 1.
+   */
+  tables(k: number, n_q: number): { low: Float64Array; high: Float64Array } {
+    const coordinate = this.coordinates[k]!;
+    const n_high = Math.floor(n_q / coordinate.lowSums.length) + 1;
+    return {
+      low: coordinate.lowSums,
+      high: Float64Array.from({ length: n_high }, (_, high) => highSum(coordinate, high)),
+    };
+  }
 }
 
 /** The first n_q points of a scrambled Halton sequence, in [0, 1). Shape (dims, n_q); dims at most 8. */

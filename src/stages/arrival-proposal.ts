@@ -5,7 +5,8 @@
  */
 
 import type { SkyDictionary } from "../gw/sky-dictionary.ts";
-import type { InnerProducts } from "./extrinsic-products.ts";
+import type { Kernels } from "../kernels/table.ts";
+import { type InnerProducts, paddedDifferences, paddedModes } from "./extrinsic-products.ts";
 
 /** Added to the prior of a delay, so that a peak that noise has moved is not lost. */
 const DELAY_PRIOR_FLOOR = 1e-15;
@@ -13,199 +14,175 @@ const DELAY_PRIOR_FLOOR = 1e-15;
 /** Lower than the maximum by this much in ln is taken as 0: such a time is never drawn, and products stay normal numbers. */
 const NEGLIGIBLE = 200;
 
-/**
- * First proposal: exp(beta_d/2 chi2), times the share of detectable sources with such delays to the louder detectors.
- * @param beta_d inverse temperature of each detector. @returns prob_dt, shape (d, t).
- */
-export function firstProposal(
-  products: InnerProducts,
-  sky: SkyDictionary,
-  beta_d: ArrayLike<number>,
-): Float64Array {
-  const { n_d, n_t } = products;
-  const prob_dt = incoherentChi2(products);
-  const lnProb = Array.from({ length: n_d }, (_, d) => prob_dt.subarray(d * n_t, (d + 1) * n_t));
-  lnProb.forEach((lnProb_t, d) => {
-    for (let t = 0; t < n_t; t++) lnProb_t[t]! *= 0.5 * beta_d[d]!;
-  });
-  const loudness = lnProb.map((lnProb_t) => lnProb_t.reduce((a, b) => Math.max(a, b), -Infinity));
-  const order = lnProb.map((_, d) => d).sort((a, b) => loudness[b]! - loudness[a]!);
-  const [a, b, c] = order as [number, number | undefined, number | undefined];
-  expNormalize(lnProb[a]!);
-  if (b !== undefined) {
-    multiplyPrior(lnProb[b]!, lnProb[a]!, delayPrior(sky, a, b));
-    expNormalize(lnProb[b]!);
-    if (c !== undefined) {
-      const prob_ab = delayProbability(lnProb[a]!, lnProb[b]!, delayReach(sky));
-      multiplyPrior(lnProb[c]!, lnProb[a]!, delayPrior(sky, a, c, { b, prob_ab }));
-      expNormalize(lnProb[c]!);
-    }
-  }
-  return prob_dt;
-}
+/** Room that `convolve` needs beside its kernel. */
+const CONVOLVE_PADDING = 64;
 
 /**
  * chi2(t) = (sum_mp |z_mp|)^2 / sum_mp <h_mp|h_mp>: about twice the log likelihood of one detector, maximised over
  * distance and the phases of all modes and polarizations, taken as orthogonal. Shape (d, t).
  */
-function incoherentChi2(products: InnerProducts): Float64Array {
-  const { n_d, n_t, mArr, dhRe_dmpt, dhIm_dmpt, hhRe_dMpP } = products;
-  const n_m = mArr.length;
-  const n_M = (n_m * (n_m + 1)) / 2;
+export function incoherentChi2({ n_d, n_t, mArr, dh_dtx, hh_dck }: InnerProducts): Float64Array {
+  const [n_x, n_kp] = [paddedModes(mArr), paddedDifferences(mArr)];
   const chi2_dt = new Float64Array(n_d * n_t);
   for (let d = 0; d < n_d; d++) {
-    let hh = 0;
-    for (let m = 0, M = 0; m < n_m; M += n_m - m, m++)
-      for (let p = 0; p < 2; p++) hh += hhRe_dMpP[((d * n_M + M) * 2 + p) * 2 + p]!;
+    const hh = hh_dck[3 * d * n_kp]! + hh_dck[(3 * d + 2) * n_kp]!;
     for (let t = 0; t < n_t; t++) {
+      const at = (d * n_t + t) * 2 * n_x;
       let sum = 0;
-      for (let mp = 0; mp < 2 * n_m; mp++) {
-        const k = (d * 2 * n_m + mp) * n_t + t;
-        sum += Math.sqrt(dhRe_dmpt[k]! * dhRe_dmpt[k]! + dhIm_dmpt[k]! * dhIm_dmpt[k]!);
-      }
+      for (let x = at; x < at + 2 * n_x; x += 2)
+        sum += Math.sqrt(dh_dtx[x]! * dh_dtx[x]! + dh_dtx[x + 1]! * dh_dtx[x + 1]!);
       chi2_dt[d * n_t + t] = (sum * sum) / hh;
     }
   }
   return chi2_dt;
 }
 
+/** Arrival times (in bins of the grid, not rounded) of some points, with their weights. */
+export interface WeightedArrivals {
+  /** Points in a row of `position_dq`. */
+  readonly n_q: number;
+  readonly position_dq: Float64Array;
+  readonly weight_q: Float64Array;
+}
+
+/** Makes proposals for detectors and times of one size; one thread's, with its own scratch memory. */
+export class ArrivalProposals {
+  /** No two detectors are further apart than this many bins. */
+  private readonly reach: number;
+  /** Where delays count alike, by (from, to): see `delayPrior`. */
+  private readonly priors = new Map<number, Float64Array>();
+  private readonly padded: Float64Array;
+  private readonly convolved_t: Float64Array;
+  private readonly reversed_t: Float64Array;
+
+  constructor(
+    private readonly sky: SkyDictionary,
+    private readonly n_t: number,
+    private readonly kernels: Kernels,
+  ) {
+    this.reach = sky.maxDelay.reduce((sum, max) => sum + max, 0);
+    this.padded = new Float64Array(2 * Math.max(n_t, this.reach) + 1 + CONVOLVE_PADDING);
+    this.convolved_t = new Float64Array(n_t);
+    this.reversed_t = new Float64Array(n_t);
+  }
+
+  /**
+   * First proposal: exp(beta_d/2 chi2), times the share of detectable sources with such delays to the louder detectors.
+   * @param beta_d inverse temperature of each detector. @returns prob_dt, shape (d, t).
+   */
+  first(chi2_dt: Float64Array, beta_d: ArrayLike<number>): Float64Array {
+    const { n_t, reach } = this;
+    const n_d = chi2_dt.length / n_t;
+    const prob_dt = new Float64Array(n_d * n_t);
+    const loudness = new Float64Array(n_d).fill(-Infinity);
+    for (let d = 0; d < n_d; d++)
+      for (let t = d * n_t; t < (d + 1) * n_t; t++) {
+        prob_dt[t] = 0.5 * beta_d[d]! * chi2_dt[t]!;
+        loudness[d] = Math.max(loudness[d]!, prob_dt[t]!);
+      }
+    const row = (d: number) => prob_dt.subarray(d * n_t, (d + 1) * n_t);
+    const order = Array.from(loudness.keys()).sort((a, b) => loudness[b]! - loudness[a]!);
+    const [a, b, c] = order as [number, number | undefined, number | undefined];
+    expNormalize(row(a));
+    if (b !== undefined) {
+      this.multiplyPrior(row(b), row(a), this.plainPrior(a, b));
+      expNormalize(row(b));
+      if (c !== undefined) {
+        const prob_ab = this.delayProbability(row(a), row(b), reach);
+        this.multiplyPrior(row(c), row(a), this.delayPrior(a, c, b, prob_ab));
+        expNormalize(row(c));
+      }
+    }
+    return prob_dt;
+  }
+
+  /** The next proposal: half the previous one, half a kernel density estimate of the arrival times found. Shape (d, t). */
+  adapted(previous_dt: Float64Array, found: readonly WeightedArrivals[], nEffective: number): Float64Array {
+    const { n_t } = this;
+    const prob_dt = new Float64Array(previous_dt.length);
+    for (let d = 0; d * n_t < previous_dt.length; d++) {
+      const density_t = this.cauchyDensity(found, d, nEffective);
+      for (let t = 0; t < n_t; t++) prob_dt[d * n_t + t] = 0.5 * (previous_dt[d * n_t + t]! + density_t[t]!);
+    }
+    return prob_dt;
+  }
+
+  private plainPrior(from: number, to: number): Float64Array {
+    const key = 3 * from + to;
+    const known = this.priors.get(key);
+    if (known) return known;
+    const prior = this.delayPrior(from, to, from, new Float64Array(2 * this.reach + 1).fill(1));
+    this.priors.set(key, prior);
+    return prior;
+  }
+
+  /**
+   * Share of detectable sources whose wave reaches detector `to` so many bins after detector `from`; index 0 is -reach.
+   * Each direction counts as its delay from `from` to `by` is probable.
+   */
+  private delayPrior(from: number, to: number, by: number, weight: Float64Array): Float64Array {
+    const { sky, reach } = this;
+    const prior = new Float64Array(2 * reach + 1);
+    const sizes = [sky.maxDelay[0]!, sky.maxDelay[1]!, reach] as const;
+    const delays = [...delayCoefficients(from, to), ...delayCoefficients(from, by)] as const;
+    this.kernels.delayPrior(prior, sky.detectable, weight, ...sizes, ...delays);
+    return prior;
+  }
+
+  /** Probability of each delay of b after a when both are drawn independently; index 0 is -reach. */
+  private delayProbability(prob_a: Float64Array, prob_b: Float64Array, reach: number): Float64Array {
+    const { n_t, reversed_t } = this;
+    const prob = new Float64Array(2 * reach + 1);
+    for (let t = 0; t < n_t; t++) reversed_t[t] = prob_a[n_t - 1 - t]!;
+    const centre = n_t - 1 - reach;
+    this.kernels.convolve(prob, this.padded, reversed_t, prob_b, prob.length, n_t, n_t, centre);
+    return prob;
+  }
+
+  /** Adds the log of the prior of a time of arrival, given the distribution of it in another detector. */
+  private multiplyPrior(lnProb_t: Float64Array, other_t: Float64Array, delayPrior: Float64Array): void {
+    const { n_t, convolved_t, reach } = this;
+    this.kernels.convolve(convolved_t, this.padded, other_t, delayPrior, n_t, n_t, 2 * reach + 1, reach);
+    for (let t = 0; t < n_t; t++) lnProb_t[t]! += Math.log(convolved_t[t]! + DELAY_PRIOR_FLOOR);
+  }
+
+  /** Kernel density estimate with a Cauchy kernel (heavy tails) of Silverman's width, at least one bin. Sums to 1. */
+  private cauchyDensity(found: readonly WeightedArrivals[], d: number, nEffective: number): Float64Array {
+    const { n_t, convolved_t } = this;
+    let mean = 0;
+    for (const { n_q, position_dq, weight_q } of found)
+      for (let q = 0; q < n_q; q++) mean += weight_q[q]! * position_dq[d * n_q + q]!;
+    let variance = 0;
+    const histogram_t = this.reversed_t.fill(0);
+    for (const { n_q, position_dq, weight_q } of found)
+      for (let q = 0; q < n_q; q++) {
+        const position = position_dq[d * n_q + q]!;
+        variance += weight_q[q]! * (position - mean) ** 2;
+        histogram_t[Math.min(n_t - 1, Math.max(0, Math.round(position)))]! += weight_q[q]!;
+      }
+    const width = Math.max(1, (0.75 * nEffective) ** -0.2 * Math.sqrt(variance));
+    const kernel_k = new Float64Array(2 * n_t - 1);
+    for (let k = 0; k < n_t; k++)
+      kernel_k[n_t - 1 + k] = kernel_k[n_t - 1 - k] = 1 / (1 + (k / width) * (k / width));
+    const sizes = [n_t, n_t, kernel_k.length, n_t - 1] as const;
+    this.kernels.convolve(convolved_t, this.padded, histogram_t, kernel_k, ...sizes);
+    let sum = 0;
+    for (let t = 0; t < n_t; t++) sum += convolved_t[t]!;
+    for (let t = 0; t < n_t; t++) convolved_t[t]! /= sum;
+    return convolved_t;
+  }
+}
+
 function expNormalize(ln_t: Float64Array): void {
-  const max = ln_t.reduce((a, b) => Math.max(a, b), -Infinity);
+  let max = -Infinity;
+  for (let t = 0; t < ln_t.length; t++) max = Math.max(max, ln_t[t]!);
   let sum = 0;
   for (let t = 0; t < ln_t.length; t++)
     sum += ln_t[t] = ln_t[t]! < max - NEGLIGIBLE ? 0 : Math.exp(ln_t[t]! - max);
   for (let t = 0; t < ln_t.length; t++) ln_t[t]! /= sum;
 }
 
-/** No two detectors are further apart than this many bins. */
-function delayReach(sky: SkyDictionary): number {
-  return sky.maxDelay.reduce((sum, max) => sum + max, 0);
-}
-
 /** The delay of one detector after another as (c1, c2): c1 delay1 + c2 delay2, in the delays to detector 0. */
 function delayCoefficients(from: number, to: number): [number, number] {
   return [Number(to === 1) - Number(from === 1), Number(to === 2) - Number(from === 2)];
-}
-
-/**
- * Share of detectable sources whose wave reaches detector `to` so many bins after detector `from`; index 0 is -reach.
- * With `third`, each direction counts as its delay from `from` to detector b is probable.
- */
-function delayPrior(
-  sky: SkyDictionary,
-  from: number,
-  to: number,
-  third?: { b: number; prob_ab: Float64Array },
-): Float64Array {
-  const reach = delayReach(sky);
-  const prior = new Float64Array(2 * reach + 1);
-  const weight = third?.prob_ab ?? new Float64Array(2 * reach + 1).fill(1);
-  const [to1, to2] = delayCoefficients(from, to);
-  const [b1, b2] = delayCoefficients(from, third?.b ?? from);
-  const [max1 = 0, max2 = 0] = sky.maxDelay;
-  const { detectable } = sky;
-  let k = 0;
-  for (let delay1 = -max1; delay1 <= max1; delay1++) {
-    let toAt = to1 * delay1 - to2 * max2 + reach;
-    let bAt = b1 * delay1 - b2 * max2 + reach;
-    for (const end = k + 2 * max2; k <= end; k++, toAt += to2, bAt += b2)
-      prior[toAt]! += detectable[k]! * weight[bAt]!;
-  }
-  return prior;
-}
-
-/** Probability of each delay of b after a when both are drawn independently; index 0 is -reach. */
-function delayProbability(prob_a: Float64Array, prob_b: Float64Array, reach: number): Float64Array {
-  const n_t = prob_a.length;
-  const prob = new Float64Array(2 * reach + 1);
-  for (let ta = 0; ta < n_t; ta++) {
-    const pa = prob_a[ta]!;
-    if (pa === 0) continue;
-    const end = Math.min(n_t - 1, ta + reach);
-    for (let tb = Math.max(0, ta - reach); tb <= end; tb++) prob[tb - ta + reach]! += pa * prob_b[tb]!;
-  }
-  return prob;
-}
-
-/** Adds the log of the prior of a time of arrival, given the distribution of it in another detector. */
-function multiplyPrior(lnProb_t: Float64Array, other_t: Float64Array, delayPrior: Float64Array): void {
-  const n_t = lnProb_t.length;
-  const reach = (delayPrior.length - 1) / 2;
-  const prior_t = new Float64Array(n_t);
-  for (let t0 = 0; t0 < n_t; t0++) {
-    const p0 = other_t[t0]!;
-    if (p0 === 0) continue;
-    const end = Math.min(n_t - 1, t0 + reach);
-    for (let t = Math.max(0, t0 - reach); t <= end; t++) prior_t[t]! += p0 * delayPrior[t - t0 + reach]!;
-  }
-  for (let t = 0; t < n_t; t++) lnProb_t[t]! += Math.log(prior_t[t]! + DELAY_PRIOR_FLOOR);
-}
-
-/** Arrival times (in bins of the grid, not rounded) with weights that sum to 1. */
-export interface WeightedArrivals {
-  readonly position_dq: Float64Array;
-  readonly weight_q: Float64Array;
-  readonly nEffective: number;
-}
-
-/** The next proposal: half the previous one, half a kernel density estimate of the arrival times found. Shape (d, t). */
-export function adaptedProposal(
-  previous_dt: Float64Array,
-  n_t: number,
-  found: WeightedArrivals,
-): Float64Array {
-  const n_d = previous_dt.length / n_t;
-  const n_q = found.weight_q.length;
-  const prob_dt = new Float64Array(previous_dt.length);
-  for (let d = 0; d < n_d; d++) {
-    const density_t = cauchyDensity(found, found.position_dq.subarray(d * n_q, (d + 1) * n_q), n_t);
-    for (let t = 0; t < n_t; t++) prob_dt[d * n_t + t] = 0.5 * (previous_dt[d * n_t + t]! + density_t[t]!);
-  }
-  return prob_dt;
-}
-
-/** Kernel density estimate with a Cauchy kernel (heavy tails) of Silverman's width, at least one bin. Sums to 1. */
-function cauchyDensity(found: WeightedArrivals, position_q: Float64Array, n_t: number): Float64Array {
-  const { weight_q, nEffective } = found;
-  let mean = 0;
-  for (let q = 0; q < position_q.length; q++) mean += weight_q[q]! * position_q[q]!;
-  let variance = 0;
-  const histogram_t = new Float64Array(n_t);
-  for (let q = 0; q < position_q.length; q++) {
-    variance += weight_q[q]! * (position_q[q]! - mean) ** 2;
-    histogram_t[Math.min(n_t - 1, Math.max(0, Math.round(position_q[q]!)))]! += weight_q[q]!;
-  }
-  const width = Math.max(1, (0.75 * nEffective) ** -0.2 * Math.sqrt(variance));
-  const kernel_k = Float64Array.from({ length: n_t }, (_, k) => 1 / (1 + (k / width) ** 2));
-  const density_t = new Float64Array(n_t);
-  for (let t0 = 0; t0 < n_t; t0++) {
-    const weight = histogram_t[t0]!;
-    if (weight === 0) continue;
-    for (let t = 0; t < n_t; t++) density_t[t]! += weight * kernel_k[Math.abs(t - t0)]!;
-  }
-  const sum = density_t.reduce((a, b) => a + b, 0);
-  return density_t.map((x) => x / sum);
-}
-
-/** Draws from prob_t: for each u in [0, 1) the bin in which the cumulative first exceeds u. Its probability is never 0. */
-export function drawBins(prob_t: Float64Array, u_q: Float64Array): Int32Array {
-  const cumulative = new Float64Array(prob_t.length);
-  let sum = 0;
-  let last = 0;
-  for (let t = 0; t < prob_t.length; t++) {
-    sum += prob_t[t]!;
-    cumulative[t] = sum;
-    if (prob_t[t]! > 0) last = t;
-  }
-  return Int32Array.from(u_q, (u) => {
-    let low = 0;
-    let high = last;
-    const target = u * sum;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (cumulative[middle]! > target) high = middle;
-      else low = middle + 1;
-    }
-    return low;
-  });
 }

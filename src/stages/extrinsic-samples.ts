@@ -4,11 +4,12 @@ import { arrivalTimes, detectorResponses, detectorsNamed } from "../gw/detectors
 import type { DistanceTable } from "../gw/distance.ts";
 import type { Event } from "../gw/event.ts";
 import type { Reference } from "../gw/reference.ts";
-import { buildSkyDictionary, chooseFSampling } from "../gw/sky-dictionary.ts";
+import { chooseFSampling, planSky, type SkyDictionary } from "../gw/sky-dictionary.ts";
 import { readFeather } from "../io/feather.ts";
 import type { Options } from "../options.ts";
-import { shareF64 } from "../workers/arena.ts";
+import { sharedF64, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
+import { incoherentChi2 } from "./arrival-proposal.ts";
 import type { BankBins } from "./bank-samples.ts";
 import type { ExtrinsicSet } from "./coherent-plan.ts";
 import {
@@ -19,9 +20,16 @@ import {
   isAcceptable,
   N_COMBINE,
 } from "./extrinsic.ts";
-import { bestTempering, type CandidatePlan, planProducts, withItems } from "./extrinsic-tasks.ts";
-import type { Items } from "./incoherent.ts";
-import type { MargInfo } from "./marginalization.ts";
+import { countBlocks, type MixturePart } from "./extrinsic-mixture.ts";
+import {
+  type Candidate,
+  ProductMaker,
+  type ProductsPlan,
+  planProducts,
+  withItems,
+} from "./extrinsic-tasks.ts";
+import type { Items, TimeGrid } from "./incoherent.ts";
+import { DEFAULT_MARGINALIZATION, optimizeBeta, temperingPoints } from "./marginalization.ts";
 import { pickItems } from "./select.ts";
 
 export interface Drawn {
@@ -31,75 +39,177 @@ export interface Drawn {
   readonly usedSampleIdx?: Int32Array;
 }
 
+/** What depends on the event's detectors and frequencies and on the seed alone. */
+export interface Prepared {
+  readonly sky: SkyDictionary;
+  readonly grid: TimeGrid;
+}
+
 export interface DrawInputs {
   readonly event: Event;
   readonly bins: BankBins;
   readonly reference: Reference;
-  /** Accepted samples by (bank, i), and the position of the best of them. */
-  readonly accepted: Items;
-  readonly best: number;
   readonly table: DistanceTable;
   readonly options: Pick<Options, "nExt" | "seed" | "compat" | "coherentScoreMinNEffectivePrior">;
 }
 
+/** Stage 4 of a run. What it needs beside the accepted samples is made while the stages before it run. */
+export class ExtrinsicStage {
+  private readonly prepared: Promise<Prepared>;
+  private tempered?: Promise<Tempered>;
+  private inputs?: DrawInputs;
+
+  constructor(
+    private readonly pool: Pool,
+    private readonly given: Pick<DrawInputs, "event" | "bins" | "options">,
+  ) {
+    this.prepared = later(prepare(pool, given));
+  }
+
+  /** To be called as soon as the reference is known. A reference that is no bank sample's leaves the tempering to `draw`. */
+  begin(reference: Reference, table: DistanceTable): void {
+    this.inputs = { ...this.given, reference, table };
+    if (reference.sample) this.temper(reference.sample);
+  }
+
+  private temper({ bank, i }: { readonly bank: number; readonly i: number }): Promise<Tempered> {
+    const item = { bank_j: Int32Array.of(bank), i_j: Int32Array.of(i) };
+    const inputs = this.inputs as DrawInputs;
+    this.tempered = later(this.prepared.then((prepared) => temper(this.pool, inputs, prepared, item)));
+    return this.tempered;
+  }
+
+  /**
+   * Draws n_ext extrinsic samples from the marginalizations of up to 16 accepted bank samples.
+   * @param accepted samples by (bank, i) @param best the position of the best of them
+   * @param onProgress told how many marginalizations are accepted
+   * @throws DotpeError noSamples if no candidate gives an acceptable marginalization.
+   */
+  async draw(accepted: Items, best: number, onProgress: (accepted: number) => void): Promise<Drawn> {
+    const [bank, i] = [accepted.bank_j[best], accepted.i_j[best]];
+    const tempered = await (this.tempered ?? this.temper({ bank, i }));
+    return drawExtrinsic(this.pool, this.inputs as DrawInputs, tempered, accepted, onProgress);
+  }
+}
+
+/** A promise that is awaited later, or never if something else fails first: its own failure must not end the program. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+export async function prepare(
+  pool: Pool,
+  { event, bins, options }: Pick<DrawInputs, "event" | "bins" | "options">,
+): Promise<Prepared> {
+  const f_sampling = chooseFSampling(event.f[event.n_f - 1]);
+  const sky = planSky(detectorsNamed(event.detectors), f_sampling, options.seed);
+  const plan = { sky, fbin: bins.fbin };
+  const parts = await pool.run("preparation", plan, 1 + sky.nTasks, undefined, { urgent: true });
+  await pool.run("skySort", sky, 1, undefined, { urgent: true });
+  return { sky: sky.sky, grid: parts.find(({ grid }) => grid)?.grid as TimeGrid };
+}
+
+/** What the marginalizations of all candidates share. */
+export interface Tempered extends Prepared {
+  readonly products: ProductsPlan;
+  /** Inverse temperature of the first proposal in each detector. */
+  readonly beta_d: Float64Array;
+}
+
 /**
- * Draws n_ext extrinsic samples from the marginalizations of up to 16 accepted bank samples.
- * @param onProgress told how many marginalizations are accepted
- * @throws DotpeError noSamples if no candidate gives an acceptable marginalization.
+ * Finds the tempering of the proposals that works best for one waveform, in short urgent jobs.
+ * @param item a loud sample: that of the reference, or the best of the accepted ones
  */
-export async function drawExtrinsic(
+export async function temper(
+  pool: Pool,
+  { event, bins, reference, table, options }: DrawInputs,
+  { sky, grid }: Prepared,
+  item: Items,
+): Promise<Tempered> {
+  const { f_sampling } = sky;
+  const plan = planProducts(bins, reference, item, event.tcoarse, { grid, f_sampling });
+  const maker = new ProductMaker(plan, pool.kernels);
+  try {
+    const products = maker.make(0);
+    const fixed = {
+      ...{ sky, table, products, seed: options.seed },
+      chi2_dt: shareF64(incoherentChi2(products)),
+      u: shareF64(temperingPoints(event.n_d, options.seed, DEFAULT_MARGINALIZATION.n_chunk)),
+      minNEffectivePrior: options.coherentScoreMinNEffectivePrior,
+    };
+    const beta_d = await optimizeBeta(event.n_d, async (betas) => {
+      const [beta_jd, efficiency_j] = [sharedF64(betas.length * event.n_d), sharedF64(betas.length)];
+      betas.forEach((beta, j) => {
+        beta_jd.set(beta, j * event.n_d);
+      });
+      const job = { ...fixed, beta_jd, efficiency_j };
+      await pool.run("tempering", job, betas.length, undefined, { urgent: true });
+      return efficiency_j;
+    });
+    return { sky, grid, products: plan, beta_d: shareF64(beta_d) };
+  } finally {
+    maker.close();
+  }
+}
+
+async function drawExtrinsic(
   pool: Pool,
   inputs: DrawInputs,
+  tempered: Tempered,
+  accepted: Items,
   onProgress: (accepted: number) => void,
 ): Promise<Drawn> {
-  const { event, bins, reference, accepted, best, table, options } = inputs;
-  const detectors = detectorsNamed(event.detectors);
-  const sky = buildSkyDictionary(detectors, chooseFSampling(event.f[event.n_f - 1]), options.seed);
-  const products = planProducts(bins, reference, pickItems(accepted, [best]), event.tcoarse, sky.f_sampling);
-  const start: CandidatePlan = {
-    ...{ products, firstRank: 0, detectors: event.detectors, sky, table, seed: options.seed },
-    beta_d: new Float64Array(event.n_d).fill(0.5),
-    minNEffectivePrior: options.coherentScoreMinNEffectivePrior,
-  };
-  const plan = { ...start, beta_d: shareF64(bestTempering(start, pool.kernels)) };
-  const found = await acceptCandidates(pool, plan, accepted, options.seed, onProgress);
+  const { event, options } = inputs;
+  const found = await acceptCandidates(pool, inputs, tempered, accepted, onProgress);
+  const infos = found.map(({ info }) => info);
+  const pairs = options.compat === "dot_pe";
+  const parts = found.map(({ info, products }): MixturePart => {
+    const { n_d, n_t, n_phi, n_qmc, n_c, proposal_cdt, threshold_c } = info;
+    const part = { n_d, n_t, n_phi, n_qmc, n_c, proposal_cdt, threshold_c };
+    return pairs ? part : { ...part, products };
+  });
+  const points = gatherPoints(infos);
+  const density_q = sharedF64(points.n_q);
+  const { sky } = tempered;
+  await pool.run("mixture", { sky, points, parts, density_q }, countBlocks(points));
+  const places = { sky, detectors: detectorsNamed(event.detectors) };
   const used = pickItems(
     accepted,
     found.map(({ position }) => position),
   );
-  const infos = found.map(({ info }) => info);
-  const draw =
-    options.compat === "dot_pe" ? "dot_pe" : { lnL_kq: await crossLikelihoods(pool, plan, used, infos) };
   return {
-    samples: combine(infos, options.nExt, options.seed, draw),
+    samples: combine(infos, density_q, places, { nExt: options.nExt, seed: options.seed, pairs }),
     usedBankIdx: used.bank_j,
     usedSampleIdx: used.i_j,
   };
 }
 
-interface Accepted {
+interface Accepted extends Candidate {
   /** In the accepted items. */
   readonly position: number;
-  readonly info: MargInfo;
 }
 
 /** The first acceptable marginalizations in the candidates' order, whatever the order in which they were done. */
 async function acceptCandidates(
   pool: Pool,
-  plan: CandidatePlan,
+  { table, options: { seed, coherentScoreMinNEffectivePrior } }: DrawInputs,
+  { sky, products: plan, beta_d }: Tempered,
   items: Items,
-  seed: number,
   onProgress: (accepted: number) => void,
 ): Promise<Accepted[]> {
   const order = candidateOrder(items.i_j.length, seed);
   const accepted: Accepted[] = [];
   for (let first = 0; first < order.length && accepted.length < N_COMBINE; ) {
-    const wave = order.slice(first, first + N_COMBINE - accepted.length);
-    const products = withItems(plan.products, pickItems(items, wave));
-    const results = await pool.run("candidates", { ...plan, products, firstRank: first }, wave.length);
-    const ranked = results.flatMap(({ infos }) => infos).sort((a, b) => a.rank - b.rank);
-    for (const { rank, info } of ranked)
-      if (isAcceptable(info)) accepted.push({ position: order[rank], info });
+    const wave = order.subarray(first, first + waveSize(N_COMBINE - accepted.length, pool.n_procs));
+    const products = withItems(plan, pickItems(items, wave));
+    const minNEffectivePrior = coherentScoreMinNEffectivePrior;
+    const job = { products, firstRank: first, sky, table, beta_d, seed, minNEffectivePrior };
+    const results = await pool.run("candidates", job, wave.length);
+    const ranked = results.flatMap(({ candidates }) => candidates).sort((a, b) => a.rank - b.rank);
+    for (const candidate of ranked)
+      if (isAcceptable(candidate.info) && accepted.length < N_COMBINE)
+        accepted.push({ ...candidate, position: order[candidate.rank] });
     first += wave.length;
     onProgress(accepted.length);
   }
@@ -111,16 +221,9 @@ async function acceptCandidates(
   );
 }
 
-async function crossLikelihoods(pool: Pool, plan: CandidatePlan, used: Items, infos: MargInfo[]) {
-  const { position_dq, response_dpq } = gatherPoints(infos, detectorsNamed(plan.detectors));
-  const crossPlan = {
-    products: withItems(plan.products, used),
-    points: { position_dq: shareF64(position_dq), response_dpq: shareF64(response_dpq) },
-    own: infos.map(({ threshold_c, n_phi }) => ({ threshold_c, n_phi })),
-  };
-  const results = await pool.run("cross", crossPlan, infos.length);
-  const lnL = results.flatMap((result) => result.lnL).sort((a, b) => a.k - b.k);
-  return lnL.map(({ lnL_q }) => lnL_q);
+/** How many to try where `needed` are: threads that would have nothing to do try some more, at most as many again. */
+function waveSize(needed: number, n_procs: number): number {
+  return Math.min(2 * needed, Math.ceil(needed / n_procs) * n_procs);
 }
 
 /**

@@ -1,23 +1,23 @@
 /** Stage 4 on the workers: the marginalizations of candidate waveforms, and their likelihoods at each other's points. */
-import { modePairs } from "../axes.ts";
-import { detectorsNamed } from "../gw/detectors.ts";
 import { type DistanceTable, lnLikeMarginalized } from "../gw/distance.ts";
 import type { Reference } from "../gw/reference.ts";
-import type { SkyDictionary } from "../gw/sky-dictionary.ts";
+import { fillDirections, type SkyDictionary, type SkyPlan, sortDirections } from "../gw/sky-dictionary.ts";
 import type { Kernels } from "../kernels/table.ts";
-import { shareI32 } from "../workers/arena.ts";
+import { sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
+import { ArrivalProposals } from "./arrival-proposal.ts";
 import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
-import { crossLnL, type GatheredPoints } from "./extrinsic.ts";
-import type { InnerProducts } from "./extrinsic-products.ts";
+import type { GatheredPoints } from "./extrinsic.ts";
+import { ChunkSampler, type DistanceMarginal } from "./extrinsic-chunk.ts";
+import { MixtureDensity, type MixturePart } from "./extrinsic-mixture.ts";
+import { type InnerProducts, paddedDifferences, paddedModes } from "./extrinsic-products.ts";
 import { GridTransform, type Items, type TimeGrid, timeGrid } from "./incoherent.ts";
 import {
   DEFAULT_MARGINALIZATION,
-  type DistanceMarginal,
+  firstChunkEfficiency,
   type MargInfo,
   type Marginalizer,
   marginalize,
-  optimizeBeta,
 } from "./marginalization.ts";
 
 /** Arrival times looked at: this far (s) on either side of the reference's. */
@@ -34,54 +34,91 @@ export interface ProductsPlan {
   readonly tStep: number;
 }
 
-export interface CandidatePlan {
-  readonly products: ProductsPlan;
-  /** Rank in the order of candidates of item 0. */
-  readonly firstRank: number;
-  readonly detectors: readonly string[];
+/** What the marginalizations of all waveforms share. */
+export interface MarginalizationPlan {
   readonly sky: SkyDictionary;
   readonly table: DistanceTable;
-  readonly beta_d: Float64Array;
   readonly seed: number;
   readonly minNEffectivePrior: number;
 }
 
-export interface CandidateResult {
-  readonly infos: readonly { readonly rank: number; readonly info: MargInfo }[];
-}
-
-export interface CrossPlan {
+export interface CandidatePlan extends MarginalizationPlan {
   readonly products: ProductsPlan;
+  /** Rank in the order of candidates of item 0. */
+  readonly firstRank: number;
+  readonly beta_d: Float64Array;
+}
+
+export interface Candidate {
+  readonly rank: number;
+  readonly info: MargInfo;
+  /** On shared memory. */
+  readonly products: InnerProducts;
+}
+
+export interface CandidateResult {
+  readonly candidates: readonly Candidate[];
+}
+
+export interface TemperingPlan extends MarginalizationPlan {
+  readonly products: InnerProducts;
+  readonly chi2_dt: Float64Array;
+  /** Points in [0, 1): see `ChunkSampler.run`. */
+  readonly u: Float64Array;
+  /** One inverse temperature for each task and detector. */
+  readonly beta_jd: Float64Array;
+  /** Output. */
+  readonly efficiency_j: Float64Array;
+}
+
+export interface MixturePlan {
+  readonly sky: SkyDictionary;
   readonly points: GatheredPoints;
-  readonly own: readonly Pick<MargInfo, "threshold_c" | "n_phi">[];
+  readonly parts: readonly MixturePart[];
+  /** Output. */
+  readonly density_q: Float64Array;
 }
 
-export interface CrossResult {
-  readonly lnL: readonly { readonly k: number; readonly lnL_q: Float64Array }[];
+/** What stage 4 needs of the machine and the event alone. Task 0 is the time grid, the others are the sky's. */
+export interface PreparationPlan {
+  readonly fbin: Float64Array;
+  readonly sky: SkyPlan;
 }
 
-/** @param f_sampling Hz: that of the sky dictionary. */
+export interface PreparationResult {
+  readonly grid?: TimeGrid;
+}
+
+/** Times on either side of the centre. */
+function halfWindow(f_sampling: number): number {
+  return Math.round(HALF_WINDOW * f_sampling);
+}
+
+/** The fine grid of times. @param f_sampling Hz: that of the sky dictionary. */
+export function fineGrid(fbin: Float64Array, f_sampling: number): TimeGrid {
+  return timeGrid(fbin, 1 / f_sampling, 2 * halfWindow(f_sampling)).grid;
+}
+
+/** @param grid see `fineGrid`. */
 export function planProducts(
   bins: BankBins,
   reference: Reference,
   items: Items,
   tcoarse: number,
-  f_sampling: number,
+  { grid, f_sampling }: { readonly grid: TimeGrid; readonly f_sampling: number },
 ): ProductsPlan {
   const tStep = 1 / f_sampling;
-  const n_h = Math.round(HALF_WINDOW * f_sampling);
-  const { grid } = timeGrid(bins.fbin, tStep, 2 * n_h);
   // One grid for all detectors, around the arrival where the signal is loudest.
   const centre = reference.arrival_d[referenceDetector(reference)];
   const of = reference.coherent;
   const data = Array.from(reference.asdDrift_d, (drift, d) => ({ of, d, drift, centre }));
   const set = { data, norms: data, alignment: reference.coherentAlignment };
   return {
-    samples: samplePlan(bins, set, "pair"),
+    samples: samplePlan(bins, set, "difference"),
     items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
     grid,
     mArr: bins.mArr,
-    tStart: centre - tcoarse - (n_h - 0.5) * tStep,
+    tStart: centre - tcoarse - (halfWindow(f_sampling) - 0.5) * tStep,
     tStep,
   };
 }
@@ -96,7 +133,7 @@ export function withItems(plan: ProductsPlan, items: Items): ProductsPlan {
 }
 
 /** One thread's maker of inner products. */
-class ProductMaker {
+export class ProductMaker {
   private readonly reader: SampleReader;
   private readonly transform: GridTransform;
   private readonly h_mpcb: Float64Array;
@@ -113,12 +150,9 @@ class ProductMaker {
     this.g_dmpcb = new Float64Array(n_d * 4 * n_m * n_bp);
   }
 
-  close(): void {
-    this.reader.close();
-  }
-
+  /** Of item j. */
   make(j: number): InnerProducts {
-    const { samples, items, mArr, tStart, tStep } = this.plan;
+    const { samples, items, mArr, tStart, tStep, grid } = this.plan;
     const { n_d, n_m, n_bp, w_smpcb, products } = samples;
     const { terms, groupSize_g, n_g, w } = products;
     this.reader.read(items.bank_j[j], items.i_j[j], this.h_mpcb);
@@ -126,85 +160,98 @@ class ProductMaker {
     this.kernels.modeProducts(hh_dgc, this.h_mpcb, w, terms, groupSize_g, n_g, 1, n_d, 2 * n_m, n_bp);
     this.kernels.weighted(this.g_dmpcb, w_smpcb, this.h_mpcb, n_d, 2 * n_m, n_bp);
     this.transform.run(this.g_dmpcb);
-    const n = n_d * modePairs(n_m).length * 4;
-    const [hhRe_dMpP, hhIm_dMpP] = [0, 1].map((c) =>
-      Float64Array.from({ length: n }, (_, g) => hh_dgc[2 * g + c]),
-    );
-    return { mArr, n_d, tStart, tStep, ...this.ascending(), hhRe_dMpP, hhIm_dMpP };
+    const n_h = halfWindow(1 / tStep);
+    const n_x = paddedModes(mArr);
+    const dh_dtx = sharedF64(n_d * 2 * n_h * 2 * n_x);
+    this.kernels.byTime(dh_dtx, this.transform.z_rct, n_d, n_m, n_h, grid.n_h, n_x);
+    const hh_dck = hhCoefficients(hh_dgc, n_g, n_d, paddedDifferences(mArr));
+    return { mArr, n_d, n_t: 2 * n_h, tStart, tStep, dh_dtx, hh_dck };
   }
 
-  /** From the halves of the grid (positive, negative) to rising time. */
-  private ascending() {
-    const { n_d, n_m } = this.plan.samples;
-    const n_rows = n_d * 2 * n_m;
-    const padded = this.plan.grid.n_h;
-    const n_h = Math.round(HALF_WINDOW / this.plan.tStep);
-    const n_t = 2 * n_h;
-    const dhRe_dmpt = new Float64Array(n_rows * n_t);
-    const dhIm_dmpt = new Float64Array(n_rows * n_t);
-    const { z_rct } = this.transform;
-    for (let r = 0; r < n_rows; r++) {
-      const from = r * 4 * padded;
-      for (let h = 0; h < n_h; h++) {
-        const [later, earlier] = [r * n_t + n_h + h, r * n_t + n_h - 1 - h];
-        dhRe_dmpt[later] = z_rct[from + h];
-        dhRe_dmpt[earlier] = z_rct[from + padded + h];
-        dhIm_dmpt[later] = z_rct[from + 2 * padded + h];
-        dhIm_dmpt[earlier] = z_rct[from + 3 * padded + h];
-      }
+  close(): void {
+    this.reader.close();
+  }
+}
+
+/**
+ * `InnerProducts.hh_dck` from the groups of `samplePlan`: 00, 11, 01 of equal modes (real), then 00, 01, 10, 11 of every
+ * m' - m > 0, which stand for Re(hh e^{-i (m' - m) phi}).
+ */
+function hhCoefficients(hh_dgc: Float64Array, n_g: number, n_d: number, n_kp: number): Float64Array {
+  const hh_dck = new Float64Array(n_d * 3 * n_kp);
+  for (let d = 0; d < n_d; d++) {
+    const [at, from] = [3 * d * n_kp, d * n_g * 2];
+    hh_dck[at] = hh_dgc[from]!;
+    hh_dck[at + n_kp] = 2 * hh_dgc[from + 4]!;
+    hh_dck[at + 2 * n_kp] = hh_dgc[from + 2]!;
+    for (let g = 3; g < n_g; g++) {
+      const [k, part] = [1 + ((g - 3) >> 2), ((g - 3) & 3) - ((g - 3) & 2 ? 1 : 0)];
+      for (let c = 0; c < 2; c++) hh_dck[at + part * n_kp + 2 * k + c]! += hh_dgc[from + 2 * g + c]!;
     }
-    return { n_t, dhRe_dmpt, dhIm_dmpt };
   }
+  return hh_dck;
 }
 
-function marginalOverDistance(table: DistanceTable): DistanceMarginal {
-  return (dh, hh, out, n) => lnLikeMarginalized(table, dh, hh, out, n);
+export function marginalOverDistance(table: DistanceTable, kernels: Kernels): DistanceMarginal {
+  return (dh, hh, out, n) => lnLikeMarginalized(table, dh, hh, out, n, kernels.distanceMarginal);
 }
 
-function marginalizer(plan: Omit<CandidatePlan, "products" | "firstRank">): Marginalizer {
-  const { detectors, sky, table, beta_d, seed, minNEffectivePrior } = plan;
+function marginalizer(plan: MarginalizationPlan, kernels: Kernels): Omit<Marginalizer, "beta_d"> {
+  const { sky, table, seed, minNEffectivePrior } = plan;
+  const lnLikeMarginalized = marginalOverDistance(table, kernels);
+  const options = { ...DEFAULT_MARGINALIZATION, minNEffectivePrior };
+  return { sky, lnLikeMarginalized, seed, options, kernels };
+}
+
+export function openPreparation(plan: PreparationPlan, kernels: Kernels): TaskRunner<PreparationResult> {
+  let grid: TimeGrid | undefined;
   return {
-    detectors: detectorsNamed(detectors),
-    sky,
-    lnLikeMarginalized: marginalOverDistance(table),
-    beta_d,
-    seed,
-    options: { ...DEFAULT_MARGINALIZATION, minNEffectivePrior },
+    run(task) {
+      if (task === 0) grid = fineGrid(plan.fbin, plan.sky.sky.f_sampling);
+      else fillDirections(plan.sky, task - 1, kernels);
+    },
+    result: () => ({ grid }),
   };
 }
 
-/** The tempering of the proposals that works best for item 0 of the plan. */
-export function bestTempering(plan: CandidatePlan, kernels: Kernels): Float64Array {
-  const maker = new ProductMaker(plan.products, kernels);
-  try {
-    return optimizeBeta(maker.make(0), marginalizer(plan));
-  } finally {
-    maker.close();
-  }
+export function openSkySort(plan: SkyPlan, kernels: Kernels): TaskRunner<null> {
+  return { run: () => sortDirections(plan, kernels), result: () => null };
+}
+
+export function openTempering(plan: TemperingPlan, kernels: Kernels): TaskRunner<null> {
+  const { products, chi2_dt, u, beta_jd, efficiency_j } = plan;
+  const { n_d, n_t } = products;
+  const using = marginalizer(plan, kernels);
+  const sampler = new ChunkSampler(products, using);
+  const proposals = new ArrivalProposals(plan.sky, n_t, kernels);
+  return {
+    run(task) {
+      const proposal_dt = proposals.first(chi2_dt, beta_jd.subarray(task * n_d, (task + 1) * n_d));
+      efficiency_j[task] = firstChunkEfficiency(products, proposal_dt, u, using, sampler);
+    },
+    result: () => null,
+  };
 }
 
 export function openCandidates(plan: CandidatePlan, kernels: Kernels): TaskRunner<CandidateResult> {
   const maker = new ProductMaker(plan.products, kernels);
-  const using = marginalizer(plan);
-  const infos: { rank: number; info: MargInfo }[] = [];
+  const using = { ...marginalizer(plan, kernels), beta_d: plan.beta_d };
+  const candidates: Candidate[] = [];
+  let sampler: ChunkSampler | undefined;
   return {
     run(task) {
       const rank = plan.firstRank + task;
-      infos.push({ rank, info: marginalize(maker.make(task), using, rank) });
+      const products = maker.make(task);
+      sampler ??= new ChunkSampler(products, using);
+      candidates.push({ rank, info: marginalize(products, using, rank, sampler), products });
     },
-    result: () => ({ infos }),
+    result: () => ({ candidates }),
     close: () => maker.close(),
   };
 }
 
-export function openCross(plan: CrossPlan, kernels: Kernels): TaskRunner<CrossResult> {
-  const maker = new ProductMaker(plan.products, kernels);
-  const lnL: { k: number; lnL_q: Float64Array }[] = [];
-  return {
-    run(task) {
-      lnL.push({ k: task, lnL_q: crossLnL(maker.make(task), plan.own[task], plan.points) });
-    },
-    result: () => ({ lnL }),
-    close: () => maker.close(),
-  };
+export function openMixture(plan: MixturePlan, kernels: Kernels): TaskRunner<null> {
+  const { parts, sky, points, density_q } = plan;
+  const mixture = new MixtureDensity(parts, sky, kernels);
+  return { run: (block) => mixture.run(density_q, points, block), result: () => null };
 }

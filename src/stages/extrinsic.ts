@@ -4,10 +4,11 @@
  */
 
 import { DotpeError } from "../errors.ts";
-import { type Detector, detectorResponses } from "../gw/detectors.ts";
+import { type Detector, geocenterDelays } from "../gw/detectors.ts";
 import { choiceWithoutReplacement, permutation, uniform } from "../gw/random.ts";
-import { bestPositiveLnL, type InnerProducts, modeProducts, PhaseGrid } from "./extrinsic-products.ts";
-import { addProposalDensity, type MargInfo } from "./marginalization.ts";
+import { type SkyDictionary, skyAngles } from "../gw/sky-dictionary.ts";
+import { sharedF64, sharedI32 } from "../workers/arena.ts";
+import type { MargInfo } from "./marginalization.ts";
 
 /** Marginalizations that are combined. */
 export const N_COMBINE = 16;
@@ -44,173 +45,160 @@ export function candidateOrder(n: number, seed: number): Int32Array {
 }
 
 /** Whether the points cover enough of the prior to sample from. */
-export function isAcceptable(info: MargInfo): boolean {
+export function isAcceptable(info: Pick<MargInfo, "nEffectivePrior">): boolean {
   return info.nEffectivePrior > MIN_N_EFFECTIVE_PRIOR;
 }
 
-/** All kept points of several marginalizations, one after the other: q runs over all of them. */
+/** All kept points of several marginalizations, one after the other: q runs over all of them. Shared. */
 export interface GatheredPoints {
-  /** Arrival times in bins of the common time grid. */
-  readonly position_dq: Float64Array;
-  /** F+ and Fx at the point's psi. */
-  readonly response_dpq: Float64Array;
+  readonly n_q: number;
+  readonly direction_q: Int32Array;
+  readonly psi_q: Float64Array;
+  readonly position0_q: Float64Array;
+  readonly bin_dq: Int32Array;
 }
 
-/** What `crossLnL` needs, in the order of `infos`. */
-export function gatherPoints(infos: readonly MargInfo[], detectors: readonly Detector[]): GatheredPoints {
-  const gather = (of: (info: MargInfo) => Float64Array) =>
-    Float64Array.from(infos.flatMap((info) => [...of(info)]));
-  const positions_d = detectors.map((_, d) =>
-    gather(({ position_dq, lat_q }) => position_dq.subarray(d * lat_q.length, (d + 1) * lat_q.length)),
-  );
-  const sky = [gather(({ lat_q }) => lat_q), gather(({ lon_q }) => lon_q)] as const;
-  return {
-    position_dq: Float64Array.from(positions_d.flatMap((position_q) => [...position_q])),
-    response_dpq: detectorResponses(
-      detectors,
-      ...sky,
-      gather(({ psi_q }) => psi_q),
-    ),
+export type Gatherable = Pick<MargInfo, "n_q" | "n_d" | "direction_q" | "psi_q" | "position0_q" | "bin_dq">;
+
+export function gatherPoints(infos: readonly Gatherable[]): GatheredPoints {
+  const n_q = infos.reduce((sum, info) => sum + info.n_q, 0);
+  const n_d = infos[0]?.n_d ?? 0;
+  const points = {
+    ...{ n_q, direction_q: sharedI32(n_q), psi_q: sharedF64(n_q), position0_q: sharedF64(n_q) },
+    bin_dq: sharedI32(n_d * n_q),
   };
+  let first = 0;
+  for (const info of infos) {
+    points.direction_q.set(info.direction_q, first);
+    points.psi_q.set(info.psi_q, first);
+    points.position0_q.set(info.position0_q, first);
+    for (let d = 0; d < n_d; d++)
+      points.bin_dq.set(info.bin_dq.subarray(d * info.n_q, (d + 1) * info.n_q), d * n_q + first);
+    first += info.n_q;
+  }
+  return points;
 }
 
-/**
- * lnL (best over phases with <d|h> > 0, maximised over distance) of one waveform at all gathered points; -Infinity
- * where below the thresholds of that waveform's own marginalization.
- */
-export function crossLnL(
-  products: InnerProducts,
-  own: Pick<MargInfo, "threshold_c" | "n_phi">,
-  points: GatheredPoints,
-): Float64Array {
-  const byMode = modeProducts(products, points.position_dq, points.response_dpq);
-  const lowest = own.threshold_c.reduce((a, b) => Math.min(a, b), Infinity);
-  return bestPositiveLnL(byMode, new PhaseGrid(products.mArr, own.n_phi), lowest - 1);
-}
+/** What `combine` needs of a marginalization. */
+export type Combinable = Gatherable &
+  Pick<MargInfo, "n_qmc" | "n_phi" | "tStart" | "tStep" | "prior_q" | "pairStart_q" | "phase" | "dh">;
 
-/** How `combine` draws: ours, from `crossLnL` of the waveform of each marginalization; or as dot_pe does. */
-export type Draw = { readonly lnL_kq: readonly Float64Array[] } | "dot_pe";
+/** Where the points are. */
+export interface Places {
+  readonly sky: SkyDictionary;
+  readonly detectors: readonly Detector[];
+}
 
 /**
  * Draws samples from marginalizations on one time grid: distinct points, uniformly, at most once each, weighted by
- * U/N prior/proposal, U the number of distinct points to draw from and N of all points tried; each proposal counts
- * where its own points are kept. "dot_pe": its draw and weights, which are pairs (point, phase), uniformly, with
- * replacement, weighted by prior/proposal/n_phi.
+ * U/N prior/proposal, U the number of distinct points to draw from and N of all points tried. With `pairs` as dot_pe does:
+ * pairs (point, phase), uniformly, with replacement, weighted by prior/proposal/n_phi.
+ * @param density_q of the proposals at all points, one marginalization's after the other's: see `mixtureDensity`.
  * @throws DotpeError noSamples if nothing can be drawn.
  */
 export function combine(
-  infos: readonly MargInfo[],
-  n_ext: number,
-  seed: number,
-  draw: Draw,
+  infos: readonly Combinable[],
+  density_q: Float64Array,
+  { sky, detectors }: Places,
+  { nExt, seed, pairs }: { readonly nExt: number; readonly seed: number; readonly pairs: boolean },
 ): ExtrinsicSamples {
-  const compat = draw === "dot_pe";
-  const n_qmc = infos.reduce((sum, info) => sum + info.n_qmc, 0);
-  let first = 0;
-  const mixed = infos.map((info) => {
-    const end = first + info.lat_q.length;
-    const lnL_kq = compat ? undefined : draw.lnL_kq.map((lnL_q) => lnL_q.subarray(first, end));
-    first = end;
-    return { info, ratio_q: priorOverProposal(info, infos, n_qmc, lnL_kq) };
-  });
-  const drawable = mixed.flatMap(compat ? allPairs : pointsWithPairs);
-  if (drawable.length === 0)
+  const drawable = pairs ? allPairs(infos) : pointsWithPairs(infos);
+  const { length } = drawable.k;
+  if (length === 0)
     throw new DotpeError(
       "noSamples",
       `extrinsic samples: found no point in ${infos.length} marginalizations, expected at least one`,
       "Check that the bank covers the event: no waveform has arrival times that fit a direction in the sky.",
     );
-  const chosen = compat
-    ? Array.from({ length: n_ext }, (_, e) => drawable[pickOne(drawable.length, seed, DRAW_STREAM, e)]!)
-    : Array.from(choiceWithoutReplacement(drawable.length, n_ext, seed, DRAW_STREAM), (k) => drawable[k]!);
-  const samples = chosen.map((from, e) =>
-    compat ? pairSample(from) : pointSample(from, drawable.length / n_qmc, seed, e),
-  );
-  const column = (of: (sample: Sample) => number) => Float64Array.from(samples, of);
+  const chosen = pairs
+    ? Uint32Array.from({ length: nExt }, (_, e) => pickOne(length, seed, DRAW_STREAM, e))
+    : choiceWithoutReplacement(length, nExt, seed, DRAW_STREAM);
+  const n_qmc = infos.reduce((sum, info) => sum + info.n_qmc, 0);
+  const first_k = firstPoints(infos);
+  const n_e = chosen.length;
+  const direction = new Int32Array(n_e);
+  const column = () => new Float64Array(n_e);
+  const [_phi_ref, psi, t_geocenter, weights] = [column(), column(), column(), column()];
+  for (let e = 0; e < n_e; e++) {
+    const [k, q] = [drawable.k[chosen[e]!]!, drawable.q[chosen[e]!]!];
+    const info = infos[k]!;
+    const x = pairs ? drawable.x[chosen[e]!]! : positivePair(info, q, seed, e);
+    const ratio = (n_qmc * info.prior_q[q]!) / density_q[first_k[k]! + q]!;
+    direction[e] = info.direction_q[q]!;
+    _phi_ref[e] = (2 * Math.PI * info.phase[x]!) / info.n_phi;
+    // The reference turns psi by pi/2 where <d|h> < 0, which changes the sign of <d|h> and nothing else.
+    psi[e] = info.dh[x]! < 0 ? (info.psi_q[q]! + Math.PI / 2) % Math.PI : info.psi_q[q]!;
+    t_geocenter[e] = info.tStart + info.position0_q[q]! * info.tStep;
+    weights[e] = pairs ? ratio / info.n_phi : (length / n_qmc) * ratio;
+  }
+  const { lat, lon } = skyAngles(sky, direction);
+  const delay_e = geocenterDelays(detectors.slice(0, 1), lat, lon);
   return {
-    n_e: samples.length,
-    lat: column(({ from }) => from.info.lat_q[from.q]!),
-    lon: column(({ from }) => from.info.lon_q[from.q]!),
-    _phi_ref: column(({ from, x }) => (2 * Math.PI * from.info.phase[x]!) / from.info.n_phi),
-    psi: column((sample) => sample.psi),
-    t_geocenter: column(({ from }) => from.info.tGeocenter_q[from.q]!),
-    weights: column(({ weight }) => weight),
-    log_prior_weights: column(({ weight }) => Math.log(weight)),
-    exhausted: !compat && n_ext > drawable.length,
+    ...{ n_e, lat, lon, _phi_ref, psi, t_geocenter: t_geocenter.map((t, e) => t - delay_e[e]!), weights },
+    log_prior_weights: weights.map(Math.log),
+    exhausted: !pairs && nExt > length,
   };
 }
 
-/** A point of one marginalization, and those of its pairs that can be drawn. */
+/** Place of each marginalization's first point among the gathered ones. */
+function firstPoints(infos: readonly Pick<MargInfo, "n_q">[]): number[] {
+  let first = 0;
+  return infos.map(({ n_q }) => {
+    first += n_q;
+    return first - n_q;
+  });
+}
+
+/** What can be drawn: point q of marginalization k, and pair x of it (`allPairs` only). */
 interface Drawable {
-  readonly info: MargInfo;
-  readonly q: number;
-  /** prior/proposal. */
-  readonly ratio: number;
-  readonly pairs: readonly number[];
-}
-
-interface Sample {
-  readonly from: Drawable;
-  /** The pair. */
-  readonly x: number;
-  readonly psi: number;
-  readonly weight: number;
-}
-
-interface Mixed {
-  readonly info: MargInfo;
-  readonly ratio_q: Float64Array;
-}
-
-/**
- * Prior over the mixture of all chunks of all marginalizations (balance heuristic), n_qmc points in all.
- * @param lnL_kq of the points of `info` under the waveform of each marginalization.
- */
-function priorOverProposal(
-  info: MargInfo,
-  all: readonly MargInfo[],
-  n_qmc: number,
-  lnL_kq?: readonly Float64Array[],
-): Float64Array {
-  const density_q = new Float64Array(info.prior_q.length);
-  all.forEach((other, k) => void addProposalDensity(info, other, density_q, lnL_kq?.[k]));
-  return info.prior_q.map((prior, q) => (n_qmc * prior) / density_q[q]!);
+  readonly k: Uint16Array;
+  readonly q: Int32Array;
+  readonly x: Int32Array;
 }
 
 /** One entry for every point that has a kept pair with <d|h> > 0. */
-function pointsWithPairs({ info, ratio_q }: Mixed): Drawable[] {
-  return Array.from(ratio_q, (ratio, q) => {
-    const pairs = pairsOf(info, q).filter((x) => info.dh[x]! > 0);
-    return { info, q, ratio, pairs };
-  }).filter(({ pairs }) => pairs.length > 0);
+function pointsWithPairs(infos: readonly Combinable[]): Drawable {
+  const room = infos.reduce((sum, info) => sum + info.n_q, 0);
+  const [k, q] = [new Uint16Array(room), new Int32Array(room)];
+  let n = 0;
+  infos.forEach((info, at) => {
+    for (let point = 0; point < info.n_q; point++) {
+      if (countPositive(info, point) === 0) continue;
+      k[n] = at;
+      q[n++] = point;
+    }
+  });
+  return { k: k.subarray(0, n), q: q.subarray(0, n), x: new Int32Array(0) };
 }
 
 /** One entry for every kept pair. */
-function allPairs({ info, ratio_q }: Mixed): Drawable[] {
-  return Array.from(ratio_q, (ratio, q) =>
-    pairsOf(info, q).map((x) => ({ info, q, ratio, pairs: [x] })),
-  ).flat();
+function allPairs(infos: readonly Combinable[]): Drawable {
+  const room = infos.reduce((sum, info) => sum + (info.n_q > 0 ? info.phase.length : 0), 0);
+  const [k, q, x] = [new Uint16Array(room), new Int32Array(room), new Int32Array(room)];
+  let n = 0;
+  infos.forEach((info, at) => {
+    for (let point = 0; point < info.n_q; point++)
+      for (let pair = info.pairStart_q[point]!; pair < info.pairStart_q[point + 1]!; pair++) {
+        k[n] = at;
+        q[n] = point;
+        x[n++] = pair;
+      }
+  });
+  return { k, q, x };
 }
 
-function pairsOf(info: MargInfo, q: number): number[] {
-  const first = info.pairStart_q[q]!;
-  return Array.from({ length: info.pairStart_q[q + 1]! - first }, (_, k) => first + k);
+function countPositive({ pairStart_q, dh }: Combinable, q: number): number {
+  let n = 0;
+  for (let x = pairStart_q[q]!; x < pairStart_q[q + 1]!; x++) if (dh[x]! > 0) n++;
+  return n;
+}
+
+/** One of the point's pairs with <d|h> > 0, at random. */
+function positivePair(info: Combinable, q: number, seed: number, e: number): number {
+  let wanted = pickOne(countPositive(info, q), seed, PHASE_STREAM, e);
+  for (let x = info.pairStart_q[q]!; ; x++) if (info.dh[x]! > 0 && wanted-- === 0) return x;
 }
 
 function pickOne(n: number, seed: number, stream: number, counter: number): number {
   return Math.floor(uniform(seed, stream, counter) * n);
-}
-
-/** @param share of the points tried that can be drawn: U/N. */
-function pointSample(from: Drawable, share: number, seed: number, e: number): Sample {
-  const x = from.pairs[pickOne(from.pairs.length, seed, PHASE_STREAM, e)]!;
-  return { from, x, psi: from.info.psi_q[from.q]!, weight: share * from.ratio };
-}
-
-/** The reference turns psi by pi/2 where <d|h> < 0, which changes the sign of <d|h> and nothing else. */
-function pairSample(from: Drawable): Sample {
-  const { info, q, ratio, pairs } = from;
-  const x = pairs[0]!;
-  const psi = info.dh[x]! < 0 ? (info.psi_q[q]! + Math.PI / 2) % Math.PI : info.psi_q[q]!;
-  return { from, x, psi, weight: ratio / info.n_phi };
 }

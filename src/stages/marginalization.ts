@@ -5,11 +5,13 @@
  * prior is 1/s, so Z_i is in seconds. Derivation: docs/extrinsic-weights.md.
  */
 
-import { type Detector, detectorResponses, geocenterDelays } from "../gw/detectors.ts";
 import { ScrambledHalton } from "../gw/qmc.ts";
-import { delayBin, type SkyDictionary } from "../gw/sky-dictionary.ts";
-import { adaptedProposal, drawBins, firstProposal } from "./arrival-proposal.ts";
-import { type InnerProducts, keepPairs, modeProducts, PhaseGrid } from "./extrinsic-products.ts";
+import type { SkyDictionary } from "../gw/sky-dictionary.ts";
+import type { Kernels } from "../kernels/table.ts";
+import { sharedF64 } from "../workers/arena.ts";
+import { ArrivalProposals, incoherentChi2 } from "./arrival-proposal.ts";
+import { type ChunkPoints, ChunkSampler, type DistanceMarginal } from "./extrinsic-chunk.ts";
+import type { InnerProducts } from "./extrinsic-products.ts";
 
 /** Stream of the random numbers of sequence 0; sequence n uses the n-th after it. */
 const QMC_STREAM = 0x40000;
@@ -34,24 +36,16 @@ export const DEFAULT_MARGINALIZATION: MarginalizationOptions = {
   minNEffectivePrior: 100,
 };
 
-/** Fills out_j with ln of the likelihood marginalized over distance, from n pairs <d|h>, <h|h> at 1 Mpc. */
-export type DistanceMarginal = (
-  dh_j: Float64Array,
-  hh_j: Float64Array,
-  out_j: Float64Array,
-  n: number,
-) => void;
-
 /** What all waveforms share. */
 export interface Marginalizer {
-  readonly detectors: readonly Detector[];
-  /** Of the same detectors, with f_sampling = 1/tStep. */
+  /** With f_sampling = 1/tStep. */
   readonly sky: SkyDictionary;
   readonly lnLikeMarginalized: DistanceMarginal;
   /** Inverse temperature of the first proposal in each detector. */
   readonly beta_d: ArrayLike<number>;
   readonly seed: number;
   readonly options: MarginalizationOptions;
+  readonly kernels: Kernels;
 }
 
 /** q: a kept point of the sequence (one with a kept phase), in the order tried. c: a chunk, with one proposal each. */
@@ -64,313 +58,211 @@ export interface MargInfo {
   /** All points tried, kept or not: n_chunk points from each of n_c proposals. */
   readonly n_qmc: number;
   readonly n_c: number;
+  /** On shared memory. */
   readonly proposal_cdt: Float64Array;
   /** Pairs of chunk c were kept where their lnL, maximised over distance, exceeds this. */
   readonly threshold_c: Float64Array;
+  readonly n_q: number;
   /** Index in the sequence. */
   readonly index_q: Int32Array;
-  readonly lat_q: Float64Array;
-  readonly lon_q: Float64Array;
+  /** Of the sky sample. */
+  readonly direction_q: Int32Array;
   readonly psi_q: Float64Array;
-  readonly tGeocenter_q: Float64Array;
+  /** Arrival time in detector 0, in bins of the time grid. */
+  readonly position0_q: Float64Array;
   /** Prior of the point's cell (s): tStep times the share of the sky with its delays. */
   readonly prior_q: Float64Array;
   /** Bin of the arrival time that was drawn in each detector. */
   readonly bin_dq: Int32Array;
-  /** Arrival times in bins of the time grid. */
-  readonly position_dq: Float64Array;
-  /** Pairs of point q: pairStart_q[q] ... pairStart_q[q + 1] - 1 of the four arrays below. */
+  /** Pairs of point q: pairStart_q[q] ... pairStart_q[q + 1] - 1 of the three arrays below. */
   readonly pairStart_q: Int32Array;
   readonly phase: Uint16Array;
   readonly dh: Float64Array;
   readonly hh: Float64Array;
-  /** Marginalized over distance; -Infinity where <d|h> is far below 0. */
-  readonly lnL: Float64Array;
   readonly lnZ: number;
   /** Effective number of points by posterior weight, and by prior weight (each kept pair counting). */
   readonly nEffective: number;
   readonly nEffectivePrior: number;
 }
 
-type Points = Omit<MargInfo, "lnZ" | "nEffective" | "nEffectivePrior">;
+/** A chunk, with what depends on the proposals of the other chunks: updated as they come. */
+interface Weighted extends ChunkPoints {
+  readonly density_q: Float64Array;
+  readonly weight_q: Float64Array;
+}
 
 /**
  * @param products of one waveform. @param sequence which quasi-random sequence: its own for each waveform, or the same.
+ * @param sampler of `using` and the size of `products`, for more than one waveform.
  * @returns also when the effective size stays below the aim: see nEffective, nEffectivePrior (0 and lnZ -Infinity when
  * no drawn arrival times fit any direction).
  */
-export function marginalize(products: InnerProducts, using: Marginalizer, sequence: number): MargInfo {
-  const { n_chunk, maxChunks, minNEffective, minNEffectivePrior, n_phi } = using.options;
-  const halton = new ScrambledHalton(products.n_d + 3, using.seed, QMC_STREAM + sequence);
-  const grid = new PhaseGrid(products.mArr, n_phi);
-  let proposal_dt = firstProposal(products, using.sky, using.beta_d);
-  let points = chunkPoints(products, using, grid, proposal_dt, 0, halton.points(0, n_chunk));
-  let evaluated = evaluatePoints(points);
-  for (let c = 1; c < maxChunks; c++) {
-    const { nEffective, nEffectivePrior, weight_q } = evaluated;
-    if (nEffective === 0 || (nEffective >= minNEffective && nEffectivePrior >= minNEffectivePrior)) break;
-    const found = { position_dq: points.position_dq, weight_q, nEffective };
-    proposal_dt = adaptedProposal(proposal_dt, products.n_t, found);
-    const u = halton.points(c * n_chunk, n_chunk);
-    points = joinPoints(points, chunkPoints(products, using, grid, proposal_dt, c * n_chunk, u));
-    evaluated = evaluatePoints(points);
-  }
-  const { lnZ, nEffective, nEffectivePrior } = evaluated;
-  return { ...points, lnZ, nEffective, nEffectivePrior };
-}
-
-/** Effective number of points of the first chunk alone: what tempering is tuned for. */
-function firstChunkEfficiency(
+export function marginalize(
   products: InnerProducts,
   using: Marginalizer,
-  grid: PhaseGrid,
-  u: Float64Array,
-): number {
-  const proposal_dt = firstProposal(products, using.sky, using.beta_d);
-  return evaluatePoints(chunkPoints(products, using, grid, proposal_dt, 0, u)).nEffective;
+  sequence: number,
+  sampler = new ChunkSampler(products, using),
+): MargInfo {
+  const { n_chunk, maxChunks, minNEffective, minNEffectivePrior } = using.options;
+  const halton = new ScrambledHalton(products.n_d + 3, using.seed, QMC_STREAM + sequence);
+  const proposals = new ArrivalProposals(using.sky, products.n_t, using.kernels);
+  const proposal_c = [proposals.first(incoherentChi2(products), using.beta_d)];
+  const chunks: Weighted[] = [];
+  for (;;) {
+    const c = chunks.length;
+    const points = sampler.run(products, proposal_c[c]!, c * n_chunk, halton.points(c * n_chunk, n_chunk));
+    chunks.push({
+      ...points,
+      density_q: new Float64Array(points.n_q),
+      weight_q: new Float64Array(points.n_q),
+    });
+    addDensities(chunks, proposal_c, products, using);
+    const evaluated = evaluate(chunks, using.options.n_phi);
+    const { nEffective, nEffectivePrior } = evaluated;
+    const enough = nEffective >= minNEffective && nEffectivePrior >= minNEffectivePrior;
+    if (enough || nEffective === 0 || chunks.length === maxChunks)
+      return { ...joined(chunks, proposal_c, products, using.options), ...evaluated };
+    proposal_c.push(proposals.adapted(proposal_c[c]!, chunks, nEffective));
+  }
 }
+
+/** The quasi-random points that tempering is tuned with. */
+export function temperingPoints(n_d: number, seed: number, n_chunk: number): Float64Array {
+  return new ScrambledHalton(n_d + 3, seed, QMC_STREAM).points(0, n_chunk);
+}
+
+/** Effective number of points of a first chunk alone: what tempering is tuned for. */
+export function firstChunkEfficiency(
+  products: InnerProducts,
+  proposal_dt: Float64Array,
+  u: Float64Array,
+  using: Omit<Marginalizer, "beta_d">,
+  sampler: ChunkSampler,
+): number {
+  const points = sampler.run(products, proposal_dt, 0, u);
+  const chunks = [
+    { ...points, density_q: new Float64Array(points.n_q), weight_q: new Float64Array(points.n_q) },
+  ];
+  addDensities(chunks, [proposal_dt], products, using);
+  return evaluate(chunks, using.options.n_phi).nEffective;
+}
+
+/** Efficiencies of some tempering vectors beta_d. */
+export type Efficiencies = (betas: readonly Float64Array[]) => Promise<Float64Array>;
 
 /**
  * Inverse temperatures that make the first proposal most efficient for one (loud, typical) waveform: cyclic search,
  * twice over the detectors, on a geometric grid, with the cost averaged over neighbours. Affects efficiency only.
  */
-export function optimizeBeta(
-  products: InnerProducts,
-  using: Omit<Marginalizer, "beta_d">,
+export async function optimizeBeta(
+  n_d: number,
+  efficienciesOf: Efficiencies,
   n_beta = 6,
-): Float64Array {
-  const { n_chunk, n_phi } = using.options;
-  const u = new ScrambledHalton(products.n_d + 3, using.seed, QMC_STREAM).points(0, n_chunk);
-  const grid = new PhaseGrid(products.mArr, n_phi);
-  const betas = Float64Array.from({ length: n_beta }, (_, k) => 0.1 ** (1 - k / (n_beta - 1)));
-  const beta_d = new Float64Array(products.n_d).fill(0.5);
+): Promise<Float64Array> {
+  const grid = Float64Array.from({ length: n_beta }, (_, k) => 0.1 ** (1 - k / (n_beta - 1)));
+  const beta_d = new Float64Array(n_d).fill(0.5);
   for (let cycle = 0; cycle < 2; cycle++)
-    for (let d = 0; d < products.n_d; d++) {
-      const cost = betas.map((beta) => {
-        beta_d[d] = beta;
-        return 1 / (firstChunkEfficiency(products, { ...using, beta_d }, grid, u) + 1e-3);
-      });
+    for (let d = 0; d < n_d; d++) {
+      const tried = Array.from(grid, (beta) => beta_d.with(d, beta));
+      const cost = (await efficienciesOf(tried)).map((nEffective) => 1 / (nEffective + 1e-3));
       const smooth = cost.map(
         (_, k) => cost[Math.max(0, k - 1)]! + cost[k]! + cost[Math.min(n_beta - 1, k + 1)]!,
       );
-      beta_d[d] = betas[smooth.indexOf(smooth.reduce((a, b) => Math.min(a, b)))]!;
+      beta_d[d] = grid[smooth.indexOf(smooth.reduce((a, b) => Math.min(a, b)))]!;
     }
   return beta_d;
 }
 
-/** Points whose arrival times fit a direction of the sky dictionary. */
-interface Drawn {
-  readonly index_q: Int32Array;
-  readonly bin_dq: Int32Array;
-  readonly prior_q: Float64Array;
-  readonly lat_q: Float64Array;
-  readonly lon_q: Float64Array;
-  readonly psi_q: Float64Array;
-  /** Arrival time in the first detector, in bins. */
-  readonly position0_q: Float64Array;
-}
+const ALWAYS = Float64Array.of(-Infinity);
+let everywhere_q = new Float64Array(0);
 
-/** @param u coordinates in [0, 1): arrival bin in each detector, place within the first's bin, psi, direction. Shape (dims, points). */
-function drawPoints(
-  products: InnerProducts,
-  sky: SkyDictionary,
-  proposal_dt: Float64Array,
-  first: number,
-  u: Float64Array,
-): Drawn {
-  const { n_d, n_t, tStep } = products;
-  const n_u = u.length / (n_d + 3);
-  const row = (k: number) => u.subarray(k * n_u, (k + 1) * n_u);
-  const drawn_d = Array.from({ length: n_d }, (_, d) =>
-    drawBins(proposal_dt.subarray(d * n_t, (d + 1) * n_t), row(d)),
-  );
-  const [uFine, uPsi, uDirection] = [row(n_d), row(n_d + 1), row(n_d + 2)];
-  const skyBin = Int32Array.from({ length: n_u }, (_, k) => {
-    const t0 = drawn_d[0]![k]!;
-    return delayBin(sky, n_d > 1 ? drawn_d[1]![k]! - t0 : 0, n_d > 2 ? drawn_d[2]![k]! - t0 : 0);
-  });
-  const fits = Int32Array.from({ length: n_u }, (_, k) => k).filter((k) => skyBin[k]! >= 0);
-  const floats = (of: (k: number) => number) => Float64Array.from(fits, of);
-  const count = (k: number) => sky.binStart[skyBin[k]! + 1]! - sky.binStart[skyBin[k]!]!;
-  const direction_q = Int32Array.from(
-    fits,
-    (k) => sky.directions[sky.binStart[skyBin[k]!]! + Math.floor(uDirection[k]! * count(k))]!,
-  );
-  return {
-    index_q: fits.map((k) => first + k),
-    bin_dq: Int32Array.from(drawn_d.flatMap((drawn) => Array.from(fits, (k) => drawn[k]!))),
-    prior_q: floats((k) => (tStep * count(k)) / sky.lat_s.length),
-    lat_q: Float64Array.from(direction_q, (s) => sky.lat_s[s]!),
-    lon_q: Float64Array.from(direction_q, (s) => sky.lon_s[s]!),
-    psi_q: floats((k) => Math.PI * uPsi[k]!),
-    position0_q: floats((k) => drawn_d[0]![k]! + uFine[k]! - 0.5),
-  };
-}
-
-/** One chunk: draws from the proposal, evaluates, keeps what matters. @param first index of its first point. */
-function chunkPoints(
-  products: InnerProducts,
-  using: Marginalizer,
-  grid: PhaseGrid,
-  proposal_dt: Float64Array,
-  first: number,
-  u: Float64Array,
-): Points {
-  const { n_d, n_t, tStart, tStep } = products;
-  const drawn = drawPoints(products, using.sky, proposal_dt, first, u);
-  const { lat_q, lon_q, psi_q, position0_q } = drawn;
-  const n_q = psi_q.length;
-  const delay_dq = geocenterDelays(using.detectors, lat_q, lon_q);
-  const tGeocenter_q = position0_q.map((position, q) => tStart + position * tStep - delay_dq[q]!);
-  const position_dq = delay_dq.map(
-    (delay, dq) => position0_q[dq % n_q]! + (delay - delay_dq[dq % n_q]!) / tStep,
-  );
-  const response_dpq = detectorResponses(using.detectors, lat_q, lon_q, psi_q);
-  const byMode = modeProducts(products, position_dq, response_dpq);
-  const { point_q: kept, threshold, ...pairs } = keepPairs(byMode, grid, using.options.maxLnLDrop);
-  return {
-    n_d,
-    n_t,
-    n_phi: grid.n_phi,
-    tStart,
-    tStep,
-    n_qmc: u.length / (n_d + 3),
-    n_c: 1,
-    proposal_cdt: proposal_dt,
-    threshold_c: Float64Array.of(threshold),
-    index_q: pick(drawn.index_q, kept),
-    lat_q: pick(lat_q, kept),
-    lon_q: pick(lon_q, kept),
-    psi_q: pick(psi_q, kept),
-    tGeocenter_q: pick(tGeocenter_q, kept),
-    prior_q: pick(drawn.prior_q, kept),
-    bin_dq: pick(drawn.bin_dq, kept, n_d),
-    position_dq: pick(position_dq, kept, n_d),
-    ...pairs,
-    lnL: lnLikelihoods(pairs.dh, pairs.hh, using.lnLikeMarginalized),
-  };
-}
-
-/** With an SNR below this, and others kept beside it, the likelihood is nothing: not worth an integral. */
-const LEAST_SNR = -6;
-
-function lnLikelihoods(dh: Float64Array, hh: Float64Array, marginal: DistanceMarginal): Float64Array {
-  const worth = Int32Array.from(dh.keys()).filter((x) => dh[x]! > LEAST_SNR * Math.sqrt(hh[x]!));
-  const out = new Float64Array(worth.length);
-  marginal(pick(dh, worth), pick(hh, worth), out, worth.length);
-  const lnL = new Float64Array(dh.length).fill(-Infinity);
-  worth.forEach((x, k) => {
-    lnL[x] = out[k]!;
-  });
-  return lnL;
-}
-
-/** Columns `kept` of an array of shape (rows, q). */
-function pick<T extends Float64Array | Int32Array>(values: T, kept: Int32Array, rows = 1): T {
-  const n_q = values.length / rows;
-  const out = like(values, rows * kept.length);
-  for (let row = 0; row < rows; row++)
-    for (let k = 0; k < kept.length; k++) out[row * kept.length + k] = values[row * n_q + kept[k]!]!;
-  return out;
-}
-
-/** Arrays of shapes (rows, q) and (rows, q') side by side. */
-function join<T extends Float64Array | Int32Array | Uint16Array>(a: T, b: T, rows = 1): T {
-  const [n_a, n_b] = [a.length / rows, b.length / rows];
-  const out = like(a, a.length + b.length);
-  for (let row = 0; row < rows; row++) {
-    out.set(a.subarray(row * n_a, (row + 1) * n_a), row * (n_a + n_b));
-    out.set(b.subarray(row * n_b, (row + 1) * n_b), row * (n_a + n_b) + n_a);
-  }
-  return out;
-}
-
-/** A new array of the same type. */
-function like<T extends Float64Array | Int32Array | Uint16Array>(array: T, length: number): T {
-  return new (array.constructor as new (length: number) => T)(length);
-}
-
-/** The points of two chunks of one sequence, with both proposals. */
-function joinPoints(a: Points, b: Points): Points {
-  const n_pairs = a.phase.length;
-  return {
-    ...a,
-    n_qmc: a.n_qmc + b.n_qmc,
-    n_c: a.n_c + b.n_c,
-    proposal_cdt: join(a.proposal_cdt, b.proposal_cdt),
-    threshold_c: join(a.threshold_c, b.threshold_c),
-    index_q: join(a.index_q, b.index_q),
-    lat_q: join(a.lat_q, b.lat_q),
-    lon_q: join(a.lon_q, b.lon_q),
-    psi_q: join(a.psi_q, b.psi_q),
-    tGeocenter_q: join(a.tGeocenter_q, b.tGeocenter_q),
-    prior_q: join(a.prior_q, b.prior_q),
-    bin_dq: join(a.bin_dq, b.bin_dq, a.n_d),
-    position_dq: join(a.position_dq, b.position_dq, a.n_d),
-    pairStart_q: join(
-      a.pairStart_q.subarray(0, -1),
-      b.pairStart_q.map((x) => x + n_pairs),
-    ),
-    phase: join(a.phase, b.phase),
-    dh: join(a.dh, b.dh),
-    hh: join(a.hh, b.hh),
-    lnL: join(a.lnL, b.lnL),
-  };
-}
-
-/**
- * Adds to density_q the probability of the arrival bins of `points`, summed over the proposals of `of` and times the
- * number of points drawn from each. Both must have the same time grid.
- * @param lnL_q if given, lnL of the points under the waveform of `of`: a proposal counts only where its points are kept.
- */
-export function addProposalDensity(
-  points: Pick<MargInfo, "bin_dq" | "n_d">,
-  of: Pick<MargInfo, "proposal_cdt" | "threshold_c" | "n_c" | "n_qmc" | "n_t">,
-  density_q: Float64Array,
-  lnL_q?: Float64Array,
+/** Adds the density of the last proposal to the points of every chunk, and of all the others to those of the last chunk. */
+function addDensities(
+  chunks: readonly Weighted[],
+  proposal_c: readonly Float64Array[],
+  { n_d, n_t }: InnerProducts,
+  { kernels, options }: Omit<Marginalizer, "beta_d">,
 ): void {
-  const { bin_dq, n_d } = points;
-  const { proposal_cdt, threshold_c, n_c, n_qmc, n_t } = of;
-  const n_q = density_q.length;
-  for (let c = 0; c < n_c; c++) {
-    const threshold = threshold_c[c]! - THRESHOLD_ROUNDING;
+  if (everywhere_q.length < options.n_chunk) everywhere_q = new Float64Array(options.n_chunk).fill(Infinity);
+  const last = chunks.length - 1;
+  const add = ({ density_q, bin_dq, n_q }: Weighted, prob_dt: Float64Array) => {
+    if (n_q === 0) return;
+    const scale = options.n_chunk;
+    kernels.proposalDensity(density_q, bin_dq, everywhere_q, prob_dt, ALWAYS, scale, n_q, n_q, 1, n_d, n_t);
+  };
+  for (let c = 0; c < last; c++) {
+    add(chunks[c]!, proposal_c[last]!);
+    add(chunks[last]!, proposal_c[c]!);
+  }
+  add(chunks[last]!, proposal_c[last]!);
+}
+
+/** ln Z and effective sizes; fills the posterior weights of the points, which sum to 1. */
+function evaluate(chunks: readonly Weighted[], n_phi: number) {
+  const best = chunks.reduce((max, { lnScale }) => Math.max(max, lnScale), -Infinity);
+  let [sum, squares, priorSum, priorSquares] = [0, 0, 0, 0];
+  for (const { n_q, prior_q, density_q, likelihood_q, lnScale, pairStart_q, weight_q } of chunks) {
+    const scale = lnScale === -Infinity ? 0 : Math.exp(lnScale - best);
     for (let q = 0; q < n_q; q++) {
-      if (lnL_q && !(lnL_q[q]! > threshold)) continue;
-      let probability = n_qmc / n_c;
-      for (let d = 0; d < n_d; d++) probability *= proposal_cdt[(c * n_d + d) * n_t + bin_dq[d * n_q + q]!]!;
-      density_q[q]! += probability;
+      const ratio = prior_q[q]! / density_q[q]!;
+      const weight = likelihood_q[q]! * scale * ratio;
+      const priorWeight = (pairStart_q[q + 1]! - pairStart_q[q]!) * ratio;
+      weight_q[q] = weight;
+      sum += weight;
+      squares += weight * weight;
+      priorSum += priorWeight;
+      priorSquares += priorWeight * priorWeight;
     }
   }
+  for (const { weight_q } of chunks) for (let q = 0; q < weight_q.length; q++) weight_q[q]! /= sum;
+  return {
+    lnZ: sum > 0 ? best + Math.log(sum / n_phi) : -Infinity,
+    nEffective: squares > 0 ? (sum * sum) / squares : 0,
+    nEffectivePrior: priorSquares > 0 ? (priorSum * priorSum) / priorSquares : 0,
+  };
 }
 
-/** A point at the threshold itself must count as kept where it was kept. */
-const THRESHOLD_ROUNDING = 1e-9;
-
-/** ln Z, effective sizes, and posterior weights of the points that sum to 1. */
-function evaluatePoints(points: Points) {
-  const { prior_q, pairStart_q, lnL, n_phi } = points;
-  const n_q = prior_q.length;
-  const density_q = new Float64Array(n_q);
-  addProposalDensity(points, points, density_q);
-  const best = lnL.reduce((a, b) => Math.max(a, b), -Infinity);
-  const weight_q = new Float64Array(n_q);
-  const priorWeight_q = new Float64Array(n_q);
-  for (let q = 0; q < n_q; q++) {
-    let likelihood = 0;
-    for (let x = pairStart_q[q]!; x < pairStart_q[q + 1]!; x++) likelihood += Math.exp(lnL[x]! - best);
-    weight_q[q] = (likelihood * prior_q[q]!) / density_q[q]!;
-    priorWeight_q[q] = ((pairStart_q[q + 1]! - pairStart_q[q]!) * prior_q[q]!) / density_q[q]!;
-  }
-  const sum = weight_q.reduce((a, b) => a + b, 0);
-  const nEffective = effectiveSize(weight_q);
-  const nEffectivePrior = effectiveSize(priorWeight_q);
-  for (let q = 0; q < n_q; q++) weight_q[q]! /= sum;
-  return { lnZ: n_q > 0 ? best + Math.log(sum / n_phi) : -Infinity, nEffective, nEffectivePrior, weight_q };
+/** The points of all chunks of one sequence, with all proposals. */
+function joined(
+  chunks: readonly Weighted[],
+  proposal_c: readonly Float64Array[],
+  { n_d, n_t, tStart, tStep }: InnerProducts,
+  { n_chunk, n_phi }: MarginalizationOptions,
+): Omit<MargInfo, "lnZ" | "nEffective" | "nEffectivePrior"> {
+  const n_q = chunks.reduce((sum, chunk) => sum + chunk.n_q, 0);
+  const n_pairs = chunks.reduce((sum, { phase }) => sum + phase.length, 0);
+  const [direction_q, index_q, bin_dq] = [
+    new Int32Array(n_q),
+    new Int32Array(n_q),
+    new Int32Array(n_d * n_q),
+  ];
+  const [psi_q, position0_q, prior_q] = [n_q, n_q, n_q].map((n) => new Float64Array(n)) as Floats3;
+  const [pairStart_q, phase] = [new Int32Array(n_q + 1).fill(n_pairs), new Uint16Array(n_pairs)];
+  const [dh, hh] = [new Float64Array(n_pairs), new Float64Array(n_pairs)];
+  const proposal_cdt = sharedF64(chunks.length * n_d * n_t);
+  let [q0, x0] = [0, 0];
+  chunks.forEach((chunk, c) => {
+    proposal_cdt.set(proposal_c[c]!, c * n_d * n_t);
+    index_q.set(chunk.index_q, q0);
+    direction_q.set(chunk.direction_q, q0);
+    psi_q.set(chunk.psi_q, q0);
+    position0_q.set(chunk.position0_q, q0);
+    prior_q.set(chunk.prior_q, q0);
+    for (let d = 0; d < n_d; d++)
+      bin_dq.set(chunk.bin_dq.subarray(d * chunk.n_q, (d + 1) * chunk.n_q), d * n_q + q0);
+    for (let q = 0; q < chunk.n_q; q++) pairStart_q[q0 + q] = x0 + chunk.pairStart_q[q]!;
+    phase.set(chunk.phase, x0);
+    dh.set(chunk.dh, x0);
+    hh.set(chunk.hh, x0);
+    q0 += chunk.n_q;
+    x0 += chunk.phase.length;
+  });
+  const n_c = chunks.length;
+  return {
+    ...{ n_d, n_t, n_phi, tStart, tStep, n_qmc: n_c * n_chunk, n_c, proposal_cdt, n_q },
+    threshold_c: Float64Array.from(chunks, ({ threshold }) => threshold),
+    ...{ index_q, direction_q, psi_q, position0_q, prior_q, bin_dq, pairStart_q, phase, dh, hh },
+  };
 }
 
-/** (sum w)^2 / sum w^2; 0 for no weights. */
-function effectiveSize(weights: Float64Array): number {
-  const sum = weights.reduce((a, b) => a + b, 0);
-  const squares = weights.reduce((a, b) => a + b * b, 0);
-  return squares > 0 ? (sum * sum) / squares : 0;
-}
+type Floats3 = [Float64Array, Float64Array, Float64Array];

@@ -1,7 +1,7 @@
 /** The grid of orbital phases and the differences of modes that the inner products depend on. */
+import { modeDifferences } from "../axes.ts";
 import type { PhaseTables } from "../kernels/table.ts";
 import { sharedF64 } from "../workers/arena.ts";
-import { modeDifferences } from "./extrinsic-products.ts";
 
 export const roundUp8 = (n: number) => Math.ceil(n / 8) * 8;
 

@@ -11,8 +11,16 @@
  * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `board[URGENT]` counts
  * those that were sent, so that a worker in the middle of a job knows when to look at its messages.
  */
+import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
-import type { CandidatePlan, CandidateResult, CrossPlan, CrossResult } from "../stages/extrinsic-tasks.ts";
+import type {
+  CandidatePlan,
+  CandidateResult,
+  MixturePlan,
+  PreparationPlan,
+  PreparationResult,
+  TemperingPlan,
+} from "../stages/extrinsic-tasks.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
 import type { FinishPlan } from "../stages/row-finish.ts";
 import type { RowPlan } from "../stages/row-pass.ts";
@@ -24,8 +32,11 @@ export interface Jobs {
   count: { plan: CountPlan; result: null };
   rows: { plan: RowPlan; result: null };
   finish: { plan: FinishPlan; result: null };
+  preparation: { plan: PreparationPlan; result: PreparationResult };
+  skySort: { plan: SkyPlan; result: null };
+  tempering: { plan: TemperingPlan; result: null };
   candidates: { plan: CandidatePlan; result: CandidateResult };
-  cross: { plan: CrossPlan; result: CrossResult };
+  mixture: { plan: MixturePlan; result: null };
 }
 
 export type JobKind = keyof Jobs;

@@ -1,7 +1,13 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
 import type { Kernels } from "../kernels/table.ts";
 import { openCount, openScan } from "../stages/coherent-scan.ts";
-import { openCandidates, openCross } from "../stages/extrinsic-tasks.ts";
+import {
+  openCandidates,
+  openMixture,
+  openPreparation,
+  openSkySort,
+  openTempering,
+} from "../stages/extrinsic-tasks.ts";
 import { openIncoherent } from "../stages/incoherent.ts";
 import { openFinish } from "../stages/row-finish.ts";
 import { openRows } from "../stages/row-pass.ts";
@@ -24,8 +30,11 @@ const OPEN: Openers = {
   count: openCount,
   rows: openRows,
   finish: openFinish,
+  preparation: openPreparation,
+  skySort: openSkySort,
+  tempering: openTempering,
   candidates: openCandidates,
-  cross: openCross,
+  mixture: openMixture,
 };
 
 /** One thread's part of a job. */
