@@ -204,7 +204,7 @@ async function findReference({ options, inputs, pool, report, work }: Context) {
     return readReference(options.reference, event, band, bins.mArr, pool.kernels);
   const progress = report.stage("reference waveform", 0, "samples");
   const search: Search = async (reference, items, n_t) => {
-    const plan = incoherentPlan({ options, inputs, work }, reference, items, n_t, true);
+    const plan = incoherentPlan({ options, inputs, work, pool }, reference, items, n_t, true);
     await pool.run("incoherent", plan, Math.ceil(items.i_j.length / plan.taskSize));
     return plan;
   };
@@ -214,20 +214,21 @@ async function findReference({ options, inputs, pool, report, work }: Context) {
 }
 
 function incoherentPlan(
-  { options, inputs, work }: Pick<Context, "options" | "inputs" | "work">,
+  { options, inputs, work, pool }: Pick<Context, "options" | "inputs" | "work" | "pool">,
   reference: SingleReference,
   items: Items,
   n_t: number,
   symmetric: boolean,
 ) {
-  return planIncoherent(inputs.bins, reference, items, {
+  const settings = {
     n_t,
     n_phi: options.nPhiIncoherent ?? options.nPhi,
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
     symmetric,
     // No thread should wait for another's last task.
     taskSize: Math.max(4, Math.min(work.taskItems, Math.ceil(items.i_j.length / (4 * work.n_procs)))),
-  });
+  };
+  return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);
 }
 
 /** Stage 2, or what an earlier run has kept of it; and stage 3. */

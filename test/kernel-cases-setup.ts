@@ -17,6 +17,7 @@ export function setupCases(size: Size, seed: number): KernelCase[] {
     fftCase(size, seed),
     ...responseCases(size, seed),
     arrivalCase(size, seed),
+    ...basisCases(size),
   ];
 }
 
@@ -158,4 +159,24 @@ function arrivalCase({ n_d, n_t }: Size, seed: number): KernelCase {
   return written("jointArrivals", 2 + 2 * n_d, (out, { jointArrivals }) =>
     jointArrivals(out, lnl_dt, shift_de, place_a, 6, n_d, n_t, n_e, place_a.length),
   );
+}
+
+/** The rank, and the parts of the columns that the basis makes: the basis itself follows the rounding of its pivots. */
+function basisCases({ n_b, n_t }: Size): KernelCase[] {
+  const offset_b = Float64Array.from({ length: n_b }, (_, b) => 3.7 * b - 1.85 * (n_b - 1));
+  const tau_h = Float64Array.from({ length: n_t }, (_, h) => (h + 0.5) / 1024);
+  return [false, true].map((sine) => ({
+    name: `fitBasis of ${sine ? "sines" : "cosines"}`,
+    run({ fitBasis }) {
+      const most = Math.min(n_b, n_t);
+      const [q_rb, e_rh] = [new Float64Array(most * n_b), new Float64Array(most * n_t)];
+      const work = new Float64Array(2 * n_b * n_t + n_t);
+      const rank = fitBasis(q_rb, e_rh, work, offset_b, tau_h, sine, 1e-13, n_b, n_t);
+      const columns = new Float64Array(n_b * n_t);
+      for (let h = 0; h < n_t; h++)
+        for (let b = 0; b < n_b; b++)
+          for (let r = 0; r < rank; r++) columns[h * n_b + b] += q_rb[r * n_b + b] * e_rh[r * n_t + h];
+      return { rank: Float64Array.of(rank), first: q_rb.slice(0, n_b), columns };
+    },
+  }));
 }

@@ -56,8 +56,11 @@ export class BankCatalogue {
     return this.items(Int32Array.from({ length: Math.ceil(this.n / stride) }, (_, k) => k * stride));
   }
 
-  /** The sample (bank, i) and the n - 1 nearest to it in ln chirp mass, nearest first; of equal ones the first in the banks. */
-  nearest(bank: number, i: number, n: number): BankItems {
+  /**
+   * The sample (bank, i) and the n - 1 nearest to it in ln chirp mass, of equal ones the first in the banks; in the banks'
+   * order, in which they are read best. `own` is the place of the sample itself.
+   */
+  nearest(bank: number, i: number, n: number): BankItems & { readonly own: number } {
     const best = this.start_k[bank] + i;
     const centre = this.lnMass_g[best];
     const distance_g = this.lnMass_g.map((mass) => Math.abs(mass - centre));
@@ -65,7 +68,9 @@ export class BankCatalogue {
     const last = valueOfRank(distance_g.slice(), Math.min(n, this.n) - 1);
     const near: number[] = [];
     for (let g = 0; g < this.n; g++) if (distance_g[g] <= last) near.push(g);
-    return this.items(near.sort((a, b) => distance_g[a] - distance_g[b] || a - b).slice(0, n));
+    near.sort((a, b) => distance_g[a] - distance_g[b] || a - b);
+    const places = near.slice(0, n).sort((a, b) => a - b);
+    return { ...this.items(places), own: places.indexOf(best) };
   }
 }
 

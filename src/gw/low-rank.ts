@@ -6,6 +6,10 @@
  *
  * Q has orthonormal columns (pivoted Gram-Schmidt, so nearly the shortest basis), E = Q^T cos or sin.
  */
+import { fitBasis as plainFit } from "../kernels/ref-low-rank.ts";
+import type { SetupKernels } from "../kernels/setup-table.ts";
+
+type BasisKernel = Pick<SetupKernels, "fitBasis">;
 
 /** Largest norm that the basis may leave of any column of cos or sin: bounds the error of each entry. */
 const RESIDUAL = 1e-13;
@@ -62,13 +66,19 @@ export type TimeSetBasis = Band & {
  * Bands are cut so that the modelled cost of projecting (bins x rank) and expanding (rank x n_t / 2) is least.
  * @param f_b rising bins (Hz) @param dt seconds @param pad ranks are padded to a multiple of it
  */
-export function timeGridBands(f_b: Float64Array, dt: number, n_t: number, pad: number): BandPlan {
+export function timeGridBands(
+  f_b: Float64Array,
+  dt: number,
+  n_t: number,
+  pad: number,
+  kernels: BasisKernel = { fitBasis: plainFit },
+): BandPlan {
   const n_h = Math.ceil(n_t / 2);
   const tau_h = Float64Array.from({ length: n_h }, (_, h) => (h + 0.5) * dt);
   const bands: GridBand[] = [];
   const cuts = chooseCuts(f_b, 2 * n_h * dt, n_h, pad);
   for (let j = 0; j + 1 < cuts.length; j++) {
-    const { band, ec, es } = fitBand(f_b, cuts[j], cuts[j + 1], tau_h, pad);
+    const { band, ec, es } = fitBand(f_b, cuts[j], cuts[j + 1], tau_h, pad, kernels);
     bands.push({
       ...band,
       ec,
@@ -85,7 +95,12 @@ export function timeGridBands(f_b: Float64Array, dt: number, n_t: number, pad: n
  * The basis is fitted on Chebyshev points of [-max |tau|, max |tau|]; E at tau_e comes from its Chebyshev series.
  * @param f_b rising bins (Hz) @param tau_e seconds @param pad ranks are padded to a multiple of it
  */
-export function timeSetBasis(f_b: Float64Array, tau_e: Float64Array, pad: number): TimeSetBasis {
+export function timeSetBasis(
+  f_b: Float64Array,
+  tau_e: Float64Array,
+  pad: number,
+  kernels: BasisKernel = { fitBasis: plainFit },
+): TimeSetBasis {
   let tauMax = Number.MIN_VALUE;
   for (const tau of tau_e) tauMax = Math.max(tauMax, Math.abs(tau));
   const largestPhase = Math.PI * (f_b[f_b.length - 1] - f_b[0]) * tauMax;
@@ -95,7 +110,7 @@ export function timeSetBasis(f_b: Float64Array, tau_e: Float64Array, pad: number
     { length: n_half },
     (_, h) => tauMax * Math.cos((Math.PI * (h + 0.5)) / n_node),
   );
-  const { band, ec, es } = fitBand(f_b, 0, f_b.length, tau_h, pad);
+  const { band, ec, es } = fitBand(f_b, 0, f_b.length, tau_h, pad, kernels);
   const position_e = tau_e.map((tau) => tau / tauMax);
   return {
     ...band,
@@ -148,65 +163,35 @@ function chooseCuts(f_b: Float64Array, duration: number, n_h: number, pad: numbe
   return cuts;
 }
 
-function fitBand(f_b: Float64Array, b0: number, b1: number, tau: Float64Array, pad: number) {
+function fitBand(
+  f_b: Float64Array,
+  b0: number,
+  b1: number,
+  tau: Float64Array,
+  pad: number,
+  kernels: BasisKernel,
+) {
   const fc = 0.5 * (f_b[b0] + f_b[b1 - 1]);
   const offset_b = f_b.slice(b0, b1).map((f) => f - fc);
-  const cosine = fitBasis(waveColumns(Math.cos, offset_b, tau), b1 - b0, tau.length);
-  const sine = fitBasis(waveColumns(Math.sin, offset_b, tau), b1 - b0, tau.length);
+  const [cosine, sine] = [false, true].map((isSine) => fitBasis(offset_b, tau, isSine, kernels));
   const rp = Math.ceil((cosine.rank + sine.rank) / pad) * pad;
   const q = new Float64Array((b1 - b0) * rp);
   for (let b = 0; b < b1 - b0; b++) {
-    for (let r = 0; r < cosine.rank; r++) q[b * rp + r] = cosine.q[r * (b1 - b0) + b];
-    for (let r = 0; r < sine.rank; r++) q[b * rp + cosine.rank + r] = sine.q[r * (b1 - b0) + b];
+    for (let r = 0; r < cosine.rank; r++) q[b * rp + r] = cosine.q_rb[r * (b1 - b0) + b];
+    for (let r = 0; r < sine.rank; r++) q[b * rp + cosine.rank + r] = sine.q_rb[r * (b1 - b0) + b];
   }
   const band: Band = { b0, b1, rc: cosine.rank, rs: sine.rank, rp, fc, q };
-  return { band, ec: cosine.e, es: sine.e };
+  return { band, ec: cosine.e_rh, es: sine.e_rh };
 }
 
-/** wave(2 pi offset tau): one contiguous column of bins for each tau. */
-function waveColumns(
-  wave: (angle: number) => number,
-  offset_b: Float64Array,
-  tau: Float64Array,
-): Float64Array {
-  const n_b = offset_b.length;
-  const columns = new Float64Array(n_b * tau.length);
-  for (let h = 0; h < tau.length; h++) {
-    for (let b = 0; b < n_b; b++) columns[h * n_b + b] = waveOfTurns(wave, offset_b[b] * tau[h]);
-  }
-  return columns;
-}
-
-/**
- * Orthonormal basis of the columns by pivoted modified Gram-Schmidt with reorthogonalization.
- * @param columns (n_h, n_b), left unchanged
- * @returns q (rank, n_b), and e (rank, n_h) = q columns
- */
-function fitBasis(columns: Float64Array, n_b: number, n_h: number) {
-  const residual = columns.slice();
-  const squares = new Float64Array(n_h);
-  for (let h = 0; h < n_h; h++) squares[h] = dot(residual, h * n_b, residual, h * n_b, n_b);
-  const basis: Float64Array[] = [];
-  const rows: Float64Array[] = [];
-  while (basis.length < Math.min(n_b, n_h)) {
-    let pivot = 0;
-    for (let h = 1; h < n_h; h++) if (squares[h] > squares[pivot]) pivot = h;
-    if (Math.sqrt(squares[pivot]) <= RESIDUAL) break;
-    const vector = residual.slice(pivot * n_b, (pivot + 1) * n_b);
-    for (const earlier of basis) subtract(vector, 0, earlier, dot(earlier, 0, vector, 0, n_b), n_b);
-    const norm = Math.sqrt(dot(vector, 0, vector, 0, n_b));
-    for (let b = 0; b < n_b; b++) vector[b] /= norm;
-    const row = new Float64Array(n_h);
-    for (let h = 0; h < n_h; h++) {
-      row[h] = dot(vector, 0, columns, h * n_b, n_b);
-      subtract(residual, h * n_b, vector, dot(vector, 0, residual, h * n_b, n_b), n_b);
-      squares[h] = dot(residual, h * n_b, residual, h * n_b, n_b);
-    }
-    squares[pivot] = 0;
-    basis.push(vector);
-    rows.push(row);
-  }
-  return { rank: basis.length, q: concatenate(basis, n_b), e: concatenate(rows, n_h) };
+/** Basis of cos or sin(2 pi offset tau), and its products with the columns. */
+function fitBasis(offset_b: Float64Array, tau_h: Float64Array, sine: boolean, kernels: BasisKernel) {
+  const [n_b, n_h] = [offset_b.length, tau_h.length];
+  const most = Math.min(n_b, n_h);
+  const [q_rb, e_rh] = [new Float64Array(most * n_b), new Float64Array(most * n_h)];
+  const work = new Float64Array(2 * n_b * n_h + n_h);
+  const rank = kernels.fitBasis(q_rb, e_rh, work, offset_b, tau_h, sine, RESIDUAL, n_b, n_h);
+  return { rank, q_rb: q_rb.slice(0, rank * n_b), e_rh: e_rh.slice(0, rank * n_h) };
 }
 
 function dot(a: Float64Array, a0: number, b: Float64Array, b0: number, n: number): number {
@@ -219,19 +204,6 @@ function dot(a: Float64Array, a0: number, b: Float64Array, b0: number, n: number
   }
   if (paired < n) even += a[a0 + paired] * b[b0 + paired];
   return even + odd;
-}
-
-/** a[a0 ...] -= factor * b */
-function subtract(a: Float64Array, a0: number, b: Float64Array, factor: number, n: number): void {
-  for (let j = 0; j < n; j++) a[a0 + j] -= factor * b[j];
-}
-
-function concatenate(rows: Float64Array[], n: number): Float64Array {
-  const out = new Float64Array(rows.length * n);
-  rows.forEach((row, r) => {
-    out.set(row, r * n);
-  });
-  return out;
 }
 
 /** Half the number of Chebyshev points (only even or only odd orders are used) that resolve a phase of +-largestPhase to 1e-16. */

@@ -55,23 +55,25 @@ export async function buildReference(
   kernels: Kernels,
 ): Promise<ReferenceWithH0> {
   const setting = settingOf(event, band, kernels);
+  const catalogue = new BankCatalogue(banks);
+  const start = startingPoint(setting, banks, catalogue.median());
+  const coarse = catalogue.strided(N_COARSE);
+  const searching = searched(search, start, coarse, timesWithin(event, COARSE_WINDOW));
+  // Made while the workers are busy.
   const tools = {
     filter: new MatchedFilter(event.f, kernels),
     fitter: new ResponseFitter(event, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI }, kernels),
   };
-  const catalogue = new BankCatalogue(banks);
-  const start = startingPoint(setting, banks, catalogue.median());
-  const coarse = catalogue.strided(N_COARSE);
-  const first = await searched(search, start, coarse, timesWithin(event, COARSE_WINDOW));
-  let best = at(coarse, first.j);
+  let best = at(coarse, (await searching).j);
   let found = settled(setting, tools, banks[best.bank], best.i, start);
   for (let pass = 0; pass < 2; pass++) {
     const near = catalogue.nearest(best.bank, best.i, N_NEAR);
-    const { j, lnl_j } = await searched(search, found.single, near, timesWithin(event, NEAR_WINDOW));
-    if (j === 0) break;
+    const { own } = near;
+    const { j, lnl_j } = await searched(search, found.single, near, timesWithin(event, NEAR_WINDOW), own);
+    if (j === own) break;
     best = at(near, j);
     found = settled(setting, tools, banks[best.bank], best.i, found.single);
-    if (lnl_j[j] - lnl_j[0] <= WORTHWHILE) break;
+    if (lnl_j[j] - lnl_j[own] <= WORTHWHILE) break;
   }
   return { ...completed(setting, banks[best.bank], best.i, found), sample: best };
 }
@@ -286,22 +288,23 @@ function signalPhase({ phi, response_p }: DetectorFit, iota: number, t: number, 
   return modulo(Math.atan2(im, re) + 2 * phi - 2 * Math.PI * fAvg * t);
 }
 
-/** Sums the detectors' likelihoods; j is the best sample. */
+/** Sums the detectors' likelihoods; j is the best sample: `favourite` if none is better. */
 async function searched(
   search: Search,
   reference: SingleReference,
   items: BankItems,
   n_t: number,
+  favourite = 0,
 ): Promise<{ j: number; lnl_j: Float64Array }> {
   const { lnlike_dj } = await search(reference, items, n_t);
   const n_j = items.i_j.length;
   const lnl_j = new Float64Array(n_j);
   for (let k = 0; k < lnlike_dj.length; k++) lnl_j[k % n_j] += lnlike_dj[k];
-  let best = -1;
+  let best = favourite;
   for (let j = 0; j < n_j; j++) {
-    if (Number.isFinite(lnl_j[j]) && (best === -1 || lnl_j[j] > lnl_j[best])) best = j;
+    if (Number.isFinite(lnl_j[j]) && !(lnl_j[j] <= lnl_j[best])) best = j;
   }
-  if (best >= 0) return { j: best, lnl_j };
+  if (Number.isFinite(lnl_j[best])) return { j: best, lnl_j };
   throw new DotpeError(
     "notFinite",
     `reference waveform: none of ${n_j} bank samples has a finite likelihood`,

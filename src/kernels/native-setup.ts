@@ -23,6 +23,7 @@ export const SETUP_SYMBOLS = {
   dotpe_median_deviation: { args: [P, N], returns: "f64" },
   dotpe_spread: { args: [P, P, D, N, N], returns: "f64" },
   dotpe_best_responses: { args: [P, P, P, D, D, P, P, N, N, N, N], returns: "void" },
+  dotpe_fit_basis: { args: [P, P, P, P, P, N, D, N, N], returns: "i32" },
   dotpe_joint_arrivals: { args: [P, P, P, P, D, N, N, N, N], returns: "void" },
 } as const;
 
@@ -48,5 +49,7 @@ export function bindSetup(c: any): SetupKernels {
     spread: c.dotpe_spread,
     bestResponses: c.dotpe_best_responses,
     jointArrivals: c.dotpe_joint_arrivals,
+    fitBasis: (q_rb, e_rh, work, offset_b, tau_h, sine, smallest, n_b, n_h) =>
+      c.dotpe_fit_basis(q_rb, e_rh, work, offset_b, tau_h, sine ? 1 : 0, smallest, n_b, n_h),
   };
 }

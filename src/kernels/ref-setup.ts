@@ -1,6 +1,7 @@
 /** The kernels of `setup-table.ts` in TypeScript. */
 import { bestResponses, jointArrivals } from "./ref-detector-fit.ts";
 import { fft } from "./ref-fft.ts";
+import { fitBasis } from "./ref-low-rank.ts";
 import { matched, medianDeviation, powerSums, spread, withoutHoles } from "./ref-noise.ts";
 import { powerIndex, smoothMode, splineSum } from "./ref-smooth-waveform.ts";
 import { summaryWeights, turn } from "./ref-summary-weights.ts";
@@ -20,4 +21,5 @@ export const setupReference: SetupKernels = {
   spread,
   bestResponses,
   jointArrivals,
+  fitBasis,
 };

@@ -185,4 +185,22 @@ export interface SetupKernels {
     n_e: number,
     n_a: number,
   ): void;
+
+  /**
+   * Orthonormal basis q_rb of the columns cos or sin(2 pi offset_b tau_h), and e = q columns, by pivoted modified
+   * Gram-Schmidt with reorthogonalization, until no column has a residual of norm above `smallest`.
+   * @param q_rb min(n_b, n_h) rows of n_b @param e_rh written: as many rows of n_h @param work 2 n_b n_h + n_h, overwritten
+   * @returns the rank
+   */
+  fitBasis(
+    q_rb: Float64Array,
+    e_rh: Float64Array,
+    work: Float64Array,
+    offset_b: Float64Array,
+    tau_h: Float64Array,
+    sine: boolean,
+    smallest: number,
+    n_b: number,
+    n_h: number,
+  ): number;
 }

@@ -3,6 +3,7 @@ import { DotpeError } from "../errors.ts";
 import { placeOf } from "../gw/bank-reader.ts";
 import { timeGridBands } from "../gw/low-rank.ts";
 import type { SingleReference } from "../gw/reference.ts";
+import { referenceKernels } from "../kernels/ref.ts";
 import type { Kernels, PhaseTables } from "../kernels/table.ts";
 import { scratchF64, sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
@@ -56,8 +57,13 @@ const SHARE = 4;
  * The grid t = centre + tau of n_t times spaced by dt around t0: t0 + (k - floor(n_t / 2)) dt.
  * @returns the grid and its centre - t0 (s): the grid is symmetric about half a step.
  */
-export function timeGrid(fbin: Float64Array, dt: number, n_t: number): { grid: TimeGrid; centre: number } {
-  const plan = timeGridBands(fbin, dt, n_t, 8);
+export function timeGrid(
+  fbin: Float64Array,
+  dt: number,
+  n_t: number,
+  kernels: Kernels = referenceKernels,
+): { grid: TimeGrid; centre: number } {
+  const plan = timeGridBands(fbin, dt, n_t, 8, kernels);
   const n_h = roundUp8(plan.n_h);
   const pad = (rows: Float64Array, n: number) => {
     const out = sharedF64(n * n_h);
@@ -91,8 +97,9 @@ export function planIncoherent(
   reference: SingleReference,
   items: Items,
   settings: IncoherentSettings,
+  kernels: Kernels = referenceKernels,
 ): IncoherentPlan {
-  const { grid, centre } = timeGrid(bins.fbin, settings.dt, settings.n_t);
+  const { grid, centre } = timeGrid(bins.fbin, settings.dt, settings.n_t, kernels);
   const samples = samplePlan(
     bins,
     {
