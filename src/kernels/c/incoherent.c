@@ -1,7 +1,6 @@
 /* Largest single-detector likelihood over phase and time. Twin of src/kernels/ref-incoherent.ts, where the formulas stand. */
 #include "simd.h"
 
-#define MAX_M 8
 #define MAX_O 4096
 #define MAX_T 16384
 
@@ -17,17 +16,66 @@ INLINE vd h_component(const double *hh, double equal, int c, const double *cosK,
   return sum;
 }
 
-double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double *hh_gc, int64_t hh_start,
-                            const double *cosM_mo, const double *sinM_mo, const double *cosK_ko, const double *sinK_ko,
-                            int32_t n_m, int32_t n_k, int32_t n_t, int32_t n_o, int32_t symmetric) {
+/* sqrt(a) or up to 0.4% more, for a >= 0: one Newton step from below on a guess of 1/sqrt(a) that is good to 3.5%. */
+INLINE vd above_sqrt(vd a) {
+  vd y = (vd)(0x5fe6eb50c7b537a9LL - (vi)((vu)a >> 1));
+  return a * y * mad((-0.5 * a) * y, y, all(1.5)) * 1.002;
+}
+
+/* For each t, a bound of lnL over all phases: kappa / 2 (sum_m largest singular value of the whitened z_m)^2, where L L^T
+ * is the part of H of equal modes and kappa the largest eigenvalue of L^T H^-1 L over phases. Returns a t that has nearly
+ * the largest bound. */
+INLINE int bound_times(double *bound_t, const double *z_mpct, const double *l, double kappa, int n_m, int n_t) {
+  const double i00 = 1 / l[0], i10 = -l[1] / (l[0] * l[2]), i11 = 1 / l[2];
+  vd top = all(-1);
+  vi at = {0};
+  for (int t = 0; t < n_t; t += VL) {
+    vd sum = all(0);
+    for (int m = 0; m < n_m; m++) {
+      const double *z = z_mpct + (int64_t)m * 4 * n_t + t;
+      vd r0 = load(z), j0 = load(z + n_t), r1 = load(z + 2 * n_t), j1 = load(z + 3 * n_t);
+      vd a = r0 * i00, b = j0 * i00, c = mad(r1, all(i11), r0 * i10), d = mad(j1, all(i11), j0 * i10);
+      vd re = mad(a, a, c * c), im = mad(b, b, d * d), xr = re - im, xi = 2.0 * mad(a, b, c * d);
+      sum += above_sqrt(0.5 * (re + im + above_sqrt(mad(xr, xr, xi * xi))));
+    }
+    vd bound = 0.5 * (1 + 1e-9) * kappa * sum * sum;
+    store(bound_t + t, bound);
+    vi more = (vi)(bound > top);
+    top = vmax(bound, top);
+    at = (at & ~more) | (((vi){0} + t) & more);
+  }
+  int best = 0;
+  for (int j = 1; j < VL; j++)
+    if (top[j] > top[best]) best = j;
+  return (int)at[best] + best;
+}
+
+/* max over o of d^T H^-1 d at one t. */
+INLINE double largest_phase(const double *z_mpc, int n_t, const double (*inverse)[MAX_O], const double *cosM_mo,
+                            const double *sinM_mo, int n_m, int n_o) {
+  vd top = all(0);
+  for (int o = 0; o < n_o; o += VL) {
+    vd d0 = all(0), d1 = all(0);
+    for (int m = 0; m < n_m; m++) {
+      const double *z = z_mpc + (int64_t)m * 4 * n_t;
+      vd c = load(cosM_mo + m * n_o + o), s = load(sinM_mo + m * n_o + o);
+      d0 = mad(all(z[n_t]), s, mad(all(z[0]), c, d0));
+      d1 = mad(all(z[3 * n_t]), s, mad(all(z[2 * n_t]), c, d1));
+    }
+    vd l = mad(d0, mad(load(inverse[0] + o), d0, load(inverse[1] + o) * d1), load(inverse[2] + o) * d1 * d1);
+    top = vmax(top, l);
+  }
+  return largest(top);
+}
+
+/* Visits the times in order of need: those whose bound is below what was found are passed over. */
+INLINE double largest_lnl(const double *z_mpct, const double *hh_gc, const double *cosM_mo, const double *sinM_mo,
+                          const double *cosK_ko, const double *sinK_ko, int n_m, int n_k, int n_t, int n_o, int symmetric) {
   static _Thread_local double inverse[3][MAX_O] __attribute__((aligned(64)));
   static _Thread_local double bound[MAX_T] __attribute__((aligned(64)));
-  z_mpct += z_start;
-  hh_gc += hh_start;
   const double h00 = hh_gc[0], h11 = hh_gc[2], h01 = hh_gc[4];
   const double l00 = sqrt(h00), l10 = h01 / l00, l11 = sqrt(h11 - l10 * l10);
-  vd kappa_v = all(0);
-  int positive = 1;
+  vd kappa_v = all(0), least = all(1);
   for (int o = 0; o < n_o; o += VL) {
     vd a = h_component(hh_gc, h00, 0, cosK_ko, sinK_ko, n_k, n_o, o);
     vd b = h_component(hh_gc, h01, 1, cosK_ko, sinK_ko, n_k, n_o, o);
@@ -40,7 +88,7 @@ double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double 
     store(inverse[0] + o, k0);
     store(inverse[1] + o, k1);
     store(inverse[2] + o, k2);
-    for (int j = 0; j < VL; j++) positive &= det[j] > 0;
+    least = -vmax(-least, -det);
     vd half = 0.5 * k1;
     vd m00 = l00 * (k0 * l00 + half * l10) + l10 * (half * l00 + k2 * l10);
     vd m01 = (l00 * half + l10 * k2) * l11, m11 = k2 * l11 * l11;
@@ -48,44 +96,38 @@ double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double 
     kappa_v = vmax(kappa_v, 0.5 * (m00 + m11) + vsqrt(difference * difference + m01 * m01));
   }
   const double kappa = largest(kappa_v);
-  const int prune = positive && kappa < 1e300 && l11 > 0;
+  const int prune = -largest(-least) > 0 && kappa < 1e300 && l11 > 0;
 
-  int start = 0;
-  if (prune) {
-    const double i00 = 1 / l00, i10 = -l10 / (l00 * l11), i11 = 1 / l11;
-    for (int t = 0; t < n_t; t += VL) {
-      vd sum = all(0);
-      for (int m = 0; m < n_m; m++) {
-        const double *z = z_mpct + (int64_t)m * 4 * n_t + t;
-        vd r0 = load(z), j0 = load(z + n_t), r1 = load(z + 2 * n_t), j1 = load(z + 3 * n_t);
-        vd a = r0 * i00, b = j0 * i00, c = mad(r1, all(i11), r0 * i10), d = mad(j1, all(i11), j0 * i10);
-        vd re = mad(a, a, c * c), im = mad(b, b, d * d), xr = re - im, xi = 2.0 * mad(a, b, c * d);
-        sum += vsqrt(0.5 * (re + im + vsqrt(mad(xr, xr, xi * xi))));
-      }
-      store(bound + t, 0.5 * (1 + 1e-9) * kappa * sum * sum);
+  if (!prune) {
+    double best = 0;
+    for (int t = 0; t < n_t; t++) {
+      double value = largest_phase(z_mpct + t, n_t, inverse, cosM_mo, sinM_mo, n_m, n_o);
+      if (value > best) best = value;
     }
-    for (int t = 1; t < n_t; t++)
-      if (bound[t] > bound[start]) start = t;
+    return 0.5 * best;
   }
+  const double l[3] = {l00, l10, l11};
+  const int start = bound_times(bound, z_mpct, l, 2 * kappa, n_m, n_t);
+  const double first = largest_phase(z_mpct + start, n_t, inverse, cosM_mo, sinM_mo, n_m, n_o);
+  double best = first > 0 ? first : 0;
+  bound[start] = -1;
+  for (int t8 = 0; t8 < n_t; t8 += VL)
+    for (unsigned left = not_below(load(bound + t8), all(best)); left != 0; left &= left - 1) {
+      const int t = t8 + __builtin_ctz(left);
+      if (bound[t] < best) continue;
+      double value = largest_phase(z_mpct + t, n_t, inverse, cosM_mo, sinM_mo, n_m, n_o);
+      if (value > best) best = value;
+    }
+  return 0.5 * best;
+}
 
-  double best = 0;
-  for (int step = -1; step < n_t; step++) {
-    const int t = step < 0 ? start : step;
-    if (step == start || (prune && step >= 0 && bound[t] < best)) continue;
-    vd top = all(0);
-    for (int o = 0; o < n_o; o += VL) {
-      vd d0 = all(0), d1 = all(0);
-      for (int m = 0; m < n_m; m++) {
-        const double *z = z_mpct + (int64_t)m * 4 * n_t + t;
-        vd c = load(cosM_mo + m * n_o + o), s = load(sinM_mo + m * n_o + o);
-        d0 = mad(all(z[n_t]), s, mad(all(z[0]), c, d0));
-        d1 = mad(all(z[3 * n_t]), s, mad(all(z[2 * n_t]), c, d1));
-      }
-      vd l = mad(d0, mad(load(inverse[0] + o), d0, load(inverse[1] + o) * d1), load(inverse[2] + o) * d1 * d1);
-      top = vmax(top, l);
-    }
-    double value = 0.5 * largest(top);
-    if (value > best) best = value;
-  }
-  return h00 > 0 && h11 > 0 && isfinite(h00) && isfinite(h11) ? best : NAN;
+double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double *hh_gc, int64_t hh_start,
+                            const double *cosM_mo, const double *sinM_mo, const double *cosK_ko, const double *sinK_ko,
+                            int32_t n_m, int32_t n_k, int32_t n_t, int32_t n_o, int32_t symmetric) {
+  const double *z = z_mpct + z_start, *hh = hh_gc + hh_start;
+  const double h00 = hh[0], h11 = hh[2];
+  if (!(h00 > 0 && h11 > 0 && isfinite(h00) && isfinite(h11))) return NAN;
+#define RUN(N_M, N_K) largest_lnl(z, hh, cosM_mo, sinM_mo, cosK_ko, sinK_ko, N_M, N_K, n_t, n_o, symmetric)
+  /* Written out for the common set of modes. */
+  return n_m == 4 && n_k == 3 ? RUN(4, 3) : RUN(n_m, n_k);
 }

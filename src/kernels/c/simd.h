@@ -26,6 +26,7 @@
 
 typedef double vd __attribute__((vector_size(8 * VL)));
 typedef int64_t vi __attribute__((vector_size(8 * VL)));
+typedef uint64_t vu __attribute__((vector_size(8 * VL)));
 typedef double vd_unaligned __attribute__((vector_size(8 * VL), aligned(8)));
 
 #define INLINE static inline __attribute__((always_inline))
@@ -70,6 +71,17 @@ INLINE vd vsqrt(vd a) {
   return (vd)vsqrtq_f64((float64x2_t)a);
 #else
   return (vd)_mm_sqrt_pd((__m128d)a);
+#endif
+}
+
+/* One bit for each lane in which a is not less than b, lane 0 the lowest: also where either is not a number. */
+INLINE unsigned not_below(vd a, vd b) {
+#if VL == 8
+  return _mm512_cmp_pd_mask((__m512d)a, (__m512d)b, _CMP_NLT_UQ);
+#elif VL == 4
+  return _mm256_movemask_pd(_mm256_cmp_pd((__m256d)a, (__m256d)b, _CMP_NLT_UQ));
+#else
+  return (a[0] < b[0] ? 0 : 1) | (a[1] < b[1] ? 0 : 2);
 #endif
 }
 
