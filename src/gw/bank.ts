@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { readFeather } from "../io/feather.ts";
+import { firstNotFinite } from "../io/finite.ts";
 import { readAt, withInput } from "../io/input.ts";
 import { type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { type BankConfig, readBankConfig } from "./bank-config.ts";
@@ -88,6 +89,7 @@ function readSamples(path: string): { n_i: number; samples: BankSamples } {
 
 /** A weight may be zero, so that its logarithm is -Infinity. */
 function checkFinite(path: string, name: SampleColumn, values: Float64Array): void {
+  if (firstNotFinite(values) === -1) return;
   const mayVanish = name === "log_prior_weights";
   const i = values.findIndex((x) => !Number.isFinite(x) && !(mayVanish && x === -Infinity));
   if (i === -1) return;

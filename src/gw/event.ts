@@ -1,6 +1,7 @@
 /** A gravitational-wave event as cogwheel's `EventData.to_npz` writes it. */
 import { basename } from "node:path";
 import { DotpeError } from "../errors.ts";
+import { firstNotFinite } from "../io/finite.ts";
 import type { NpyArray } from "../io/npy.ts";
 import { type Npz, openNpz } from "../io/npz.ts";
 
@@ -140,11 +141,7 @@ function readWhitening(npz: Npz, detectors: string[], n_f: number): Float64Array
   refuseNotFinite(npz, "wht_filter", whiten_df, (k) => placeOf(k, detectors, n_f));
   for (const [d, detector] of detectors.entries()) {
     const row = whiten_df.subarray(d * n_f, (d + 1) * n_f);
-    let [lowest, highest] = [0, 0];
-    for (const value of row) {
-      lowest = Math.min(lowest, value);
-      highest = Math.max(highest, value);
-    }
+    const { lowest, highest } = rangeOf(row);
     if (highest === 0)
       throw bad(npz, "wht_filter", `detector ${detector}: found no positive value, expected some`);
     if (lowest < -MAX_NEGATIVE_SHARE * highest) {
@@ -156,6 +153,16 @@ function readWhitening(npz: Npz, detectors: string[], n_f: number): Float64Array
     }
   }
   return whiten_df;
+}
+
+/** Smallest and largest value, and zero. */
+function rangeOf(values: Float64Array): { lowest: number; highest: number } {
+  let [lowest, highest] = [0, 0];
+  for (let k = 0; k < values.length; k++) {
+    if (values[k] < lowest) lowest = values[k];
+    if (values[k] > highest) highest = values[k];
+  }
+  return { lowest, highest };
 }
 
 /** Events saved by early releases of cogwheel: a filter without units, and the power spectral density. */
@@ -172,12 +179,14 @@ function findBand(
   whiten_df: Float64Array,
   detectors: string[],
 ): { f0: number; f1: number } {
-  let [first, last] = [f.length, -1];
-  for (let k = 0; k < whiten_df.length; k++) {
-    if (whiten_df[k] === 0) continue;
-    const index = k % f.length;
-    first = Math.min(first, index);
-    last = Math.max(last, index);
+  const n_f = f.length;
+  let [first, last] = [n_f, -1];
+  for (let d = 0; d < detectors.length; d++) {
+    const row = whiten_df.subarray(d * n_f, (d + 1) * n_f);
+    let [low, high] = [0, n_f - 1];
+    while (low < n_f && row[low] === 0) low++;
+    while (high >= 0 && row[high] === 0) high--;
+    [first, last] = [Math.min(first, low), Math.max(last, high)];
   }
   if (last <= first) throw bad(npz, "wht_filter", `found no band for ${detectors.join("")}`);
   return { f0: f[first], f1: f[last] };
@@ -192,7 +201,7 @@ function readScalar(npz: Npz, field: string): number {
 }
 
 function refuseNotFinite(npz: Npz, field: string, values: Float64Array, place: (k: number) => string): void {
-  const k = values.findIndex((value) => !Number.isFinite(value));
+  const k = firstNotFinite(values);
   if (k === -1) return;
   throw new DotpeError(
     "notFinite",

@@ -1,5 +1,6 @@
 /** Reading the entries of a `reference.npz`: shapes, finite numbers, and whether it fits the event and the bank. */
 import { DotpeError } from "../errors.ts";
+import { firstNotFinite } from "../io/finite.ts";
 import type { NpyArray } from "../io/npy.ts";
 import type { Npz } from "../io/npz.ts";
 import type { EventBand } from "./band.ts";
@@ -89,7 +90,7 @@ function checkShape(npz: Npz, name: string, { shape }: NpyArray, expected: reado
 }
 
 function checkFinite(npz: Npz, name: string, values: Float64Array): void {
-  const k = values.findIndex((value) => !Number.isFinite(value));
+  const k = firstNotFinite(values);
   if (k === -1) return;
   throw new DotpeError(
     "notFinite",
