@@ -44,10 +44,10 @@ export class BankCatalogue {
     const rank = this.n >> 1;
     const value = valueOfRank(this.lnMass_g.slice(), rank);
     let before = 0;
-    for (const mass of this.lnMass_g) if (mass < value) before++;
-    let g = -1;
-    for (let equal = before; equal <= rank; equal++) g = this.lnMass_g.indexOf(value, g + 1);
-    return this.items([g]);
+    for (let g = 0; g < this.n; g++) if (this.lnMass_g[g] < value) before++;
+    let place = -1;
+    for (let equal = before; equal <= rank; equal++) place = this.lnMass_g.indexOf(value, place + 1);
+    return this.items([place]);
   }
 
   /** At most n samples, evenly spread over all banks. */

@@ -37,6 +37,8 @@ export interface NpyHeader {
 /** Longest header that is read (numpy itself stops at 10,000 characters). */
 export const MAX_HEADER_BYTES = 64 * 1024;
 const PREFIX_BYTES = 12;
+/** What numpy writes for all but the longest headers, and twice that. */
+const USUAL_HEADER_BYTES = 256;
 const MAX_AXES = 32;
 const PLAIN_DTYPES: ReadonlySet<string> = new Set("f8 f4 i8 i4 i2 i1 u8 u4 u2 u1 b1 c16 c8".split(" "));
 
@@ -111,7 +113,9 @@ function checkShape(shape: number[], itemBytes: number, where: string): void {
  */
 export function readNpyHeader(path: string): NpyHeader {
   return withInput(path, (file) => {
-    const start = readAt(file, 0, Math.min(file.size, PREFIX_BYTES + MAX_HEADER_BYTES));
+    const usual = readAt(file, 0, Math.min(file.size, USUAL_HEADER_BYTES));
+    const { dataOffset } = headerExtent(usual, path);
+    const start = dataOffset <= usual.length ? usual : readAt(file, 0, Math.min(file.size, dataOffset));
     const header = parseNpyHeader(start, path);
     checkLength(header, file.size, path);
     return header;
