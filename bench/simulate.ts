@@ -66,7 +66,7 @@ async function measure(values: Values): Promise<Saved> {
   const measurements = {
     ...{ small1: await runs(small, 1), small2: await runs(small, 2), smallMany: await runs(small, MANY) },
     ...{ large1: await runs(large, 1), large2: await runs(large, 2) },
-    ...{ n_e: Number(values["n-ext"]), sizeLimit: SIZE_LIMIT },
+    sizeLimit: SIZE_LIMIT,
   };
   return { measurements, costs, copy: measureCopy() };
 }

@@ -133,7 +133,8 @@ export class Clock {
       // Rounding must not let it end a little before its work is done.
       domain.progress = Math.max(domain.progress, ended.at);
       domain.n--;
-      domain.demand = domain.n === 0 ? 0 : domain.demand - ended.item.demand;
+      // Rounding must not leave a little where nothing is asked for.
+      domain.demand = domain.n === 0 ? 0 : Math.max(0, domain.demand - ended.item.demand);
       ended.item.done();
     }
     return true;

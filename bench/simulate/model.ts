@@ -6,7 +6,6 @@
  * compiled anew) comes from processor times with few and with many threads.
  */
 import { hash32 } from "../../src/gw/random.ts";
-import { coherentCuts } from "../../src/stages/settings.ts";
 import type { JobStep, Step } from "./machine.ts";
 import type { Kind, Lap, MeasuredRun } from "./measured.ts";
 
@@ -17,7 +16,6 @@ export interface Measurements {
   readonly smallMany: MeasuredRun;
   readonly large1: MeasuredRun;
   readonly large2: MeasuredRun;
-  readonly n_e: number;
   readonly sizeLimit: number;
 }
 
@@ -49,12 +47,12 @@ export interface Model {
   readonly laps: readonly LapModel[];
   /** Of the parent for each worker and job. */
   readonly post: number;
-  readonly accepted: Line;
-  readonly n_e: number;
 }
 
 /** Stages whose parent works on rows, of which there are no more than the size limit. */
 const OF_ROWS = ["coherent", "posterior"];
+/** A kind of task with more than this share of its time within the main one's is its neighbour, not its successor. */
+const BESIDE = 0.5;
 /** As src/pipeline.ts and src/stages/settings.ts cut stage 2. */
 const [MOST_ITEMS, FEWEST_ITEMS, TASKS_A_WORKER] = [64, 4, 4];
 
@@ -67,7 +65,7 @@ export function lineThrough(n0: number, y0: number, n1: number, y1: number): Lin
 }
 
 export function fitModel(measurements: Measurements): Model {
-  const { small1, small2, smallMany, large1, large2, n_e, sizeLimit } = measurements;
+  const { small1, small2, smallMany, large1, large2, sizeLimit } = measurements;
   const [n0, n1] = [small1.n_i, large1.n_i];
   const rowLimit = (sizeLimit / Math.max(1, large1.n_rows)) * n1;
   const more = smallMany.n_procs - small2.n_procs;
@@ -91,7 +89,7 @@ export function fitModel(measurements: Measurements): Model {
     0,
   );
   return {
-    ...{ laps, n_e, accepted: lineThrough(n0, small1.accepted, n1, large1.accepted) },
+    laps,
     post: Math.max(0, parentCpu(smallMany) - parentCpu(small2)) / (more * jobs),
   };
 }
@@ -110,8 +108,7 @@ function kindModel(kind: Kind, lap: Lap, largeLap: Lap, withTwo: Lap, { n0, n1, 
   const own = Math.min((warmUp * sum(kind)) / lapBusy, sum(kind) / 2);
   const main = mainKind(withTwo);
   const same = withTwo.kinds.find(({ name }) => name === kind.name);
-  const beside =
-    same !== undefined && same !== main && same.from < (main?.to ?? 0) && same.to > (main?.from ?? 0);
+  const beside = same !== undefined && main !== undefined && same !== main && overlap(same, main) > BESIDE;
   const bytes = kind.name === mainKind(lap)?.name ? [lap.bytes, largeLap.bytes] : [0, 0];
   return {
     ...{ name: kind.name, jobs: kind.jobs, beside, warmUp: own },
@@ -120,6 +117,11 @@ function kindModel(kind: Kind, lap: Lap, largeLap: Lap, withTwo: Lap, { n0, n1, 
     bytes: lineThrough(n0, bytes[0], n1, bytes[1]),
     shape: large.seconds.map((one) => (one * large.seconds.length) / sum(large)),
   };
+}
+
+/** Share of a that lies within b. */
+function overlap(a: Kind, b: Kind): number {
+  return (Math.min(a.to, b.to) - Math.max(a.from, b.from)) / (a.to - a.from);
 }
 
 function mainKind({ kinds }: Lap): Kind | undefined {
@@ -133,7 +135,7 @@ export function programOf(model: Model, n: number, workers: number): Step[] {
     const jobs = (beside: boolean) =>
       lap.kinds
         .filter((kind) => kind.beside === beside)
-        .flatMap((kind) => jobsOf(model, lap.name, kind, n, workers, k));
+        .flatMap((kind) => jobsOf(lap.name, kind, n, workers, k));
     const main: Step[] = [{ type: "serial", name: lap.name, seconds: lap.exposed(n) }, ...jobs(false)];
     const chain = spread(`${lap.name}, beside`, lap.beside(n), jobs(true));
     return [{ type: "beside", main, chain }];
@@ -146,15 +148,8 @@ function spread(name: string, seconds: number, jobs: readonly Step[]): Step[] {
   return [part, ...jobs.flatMap((job) => [job, part])];
 }
 
-function jobsOf(
-  model: Model,
-  lap: string,
-  kind: KindModel,
-  n: number,
-  workers: number,
-  stream: number,
-): JobStep[] {
-  const tasks = Math.max(1, Math.round(tasksOf(model, lap, kind, n, workers) / kind.jobs));
+function jobsOf(lap: string, kind: KindModel, n: number, workers: number, stream: number): JobStep[] {
+  const tasks = Math.max(1, Math.round(tasksOf(lap, kind, n, workers) / kind.jobs));
   const { shape, bytes } = kind;
   const drawn = (j: number) =>
     Float64Array.from({ length: tasks }, (_, k) => drawAlong(shape, k, tasks, stream, j));
@@ -178,19 +173,11 @@ function drawAlong(shape: readonly number[], k: number, n: number, stream: numbe
   return shape[Math.min(m - 1, Math.max(0, Math.floor(at)))];
 }
 
-/** How the program cuts its work, where that depends on the workers. */
-function tasksOf(model: Model, lap: string, kind: KindModel, n: number, workers: number): number {
+/** Stage 2 is cut by the number of workers too; all else is cut by the problem alone. */
+function tasksOf(lap: string, kind: KindModel, n: number, workers: number): number {
   const measured = kind.tasks(n);
-  if (kind.name === "incoherent") {
-    const items = lap === "incoherent" ? n : (measured * MOST_ITEMS) / kind.jobs;
-    const size = Math.max(FEWEST_ITEMS, Math.min(MOST_ITEMS, Math.ceil(items / (TASKS_A_WORKER * workers))));
-    return kind.jobs * Math.ceil(items / size);
-  }
-  if (kind.name === "coherent") {
-    const accepted = Math.max(1, Math.round(model.accepted(n)));
-    const work = { n_procs: workers, taskItems: MOST_ITEMS, iTile: 16, eTile: 128 };
-    const { eBatch } = coherentCuts(work, accepted, model.n_e);
-    return Math.ceil(accepted / MOST_ITEMS) * Math.ceil(model.n_e / eBatch);
-  }
-  return measured;
+  if (kind.name !== "incoherent") return measured;
+  const items = lap === "incoherent" ? n : (measured * MOST_ITEMS) / kind.jobs;
+  const size = Math.max(FEWEST_ITEMS, Math.min(MOST_ITEMS, Math.ceil(items / (TASKS_A_WORKER * workers))));
+  return kind.jobs * Math.ceil(items / size);
 }
