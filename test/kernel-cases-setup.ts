@@ -154,10 +154,11 @@ function responseCases({ mArr, n_b, n_phi }: Size, seed: number): KernelCase[] {
 function arrivalCase({ n_d, n_t }: Size, seed: number): KernelCase {
   const n_e = 307;
   const lnl_dt = randomNumbers(n_d * n_t, seed + 60).map((x) => 20 + 20 * x);
-  const shift_de = randomNumbers(n_d * n_e, seed + 61).map((x) => 0.4 * n_t * x);
+  const delay_de = randomNumbers(n_d * n_e, seed + 61).map((x) => 0.2 * n_t * x);
+  const offset_d = randomNumbers(n_d, seed + 62);
   const place_a = Int32Array.of(n_t >> 1, (n_t >> 1) + 1, n_t - 2);
   return written("jointArrivals", 2 + 2 * n_d, (out, { jointArrivals }) =>
-    jointArrivals(out, lnl_dt, shift_de, place_a, 6, n_d, n_t, n_e, place_a.length),
+    jointArrivals(out, lnl_dt, delay_de, offset_d, place_a, 6, n_d - 1, n_d, n_t, n_e, place_a.length),
   );
 }
 

@@ -277,7 +277,7 @@ describe("small, bank s", () => {
   const { event, band, banks } = opened;
   const [bank] = banks;
   const n_b = band.fbin.length;
-  const setting = settingOf(event, band, KERNELS);
+  const setting = settingOf(event, band, opened.mArr.length, KERNELS);
 
   test("h on the grid is the sample at the bins, and h0 has its own amplitude", () => {
     const i = 28;
@@ -345,16 +345,16 @@ test("two loud detectors tell where a deaf one may have heard the signal", () =>
   const direction = [0.5, -1].map((angle) => Float64Array.of(angle));
   const t_d = arrivalTimes(detectorsNamed(detectors), direction[0], direction[1], Float64Array.of(0), 24);
   const [H, L] = [scan(t_d[0], 90, 5e-4), scan(t_d[1], 120, 5e-4)];
-  const loud = jointArrivals(directionsFor(detectors), [H, L, scan(t_d[2], 60, 5e-4)], KERNELS);
+  const loud = jointArrivals(directionsFor(detectors, step), [H, L, scan(t_d[2], 60, 5e-4)], KERNELS);
   for (const [d, t] of t_d.entries()) expect(Math.abs(loud.mean_d[d] - t)).toBeLessThan(5e-4);
   // A noise peak where no direction allows it, and one too low to mean anything.
   for (const quiet of [scan(t_d[2] + 0.06, 30, 5e-4), scan(t_d[2] + 0.01, 5, 5e-4)]) {
-    const { mean_d } = jointArrivals(directionsFor(detectors), [H, L, quiet], KERNELS);
+    const { mean_d } = jointArrivals(directionsFor(detectors, step), [H, L, quiet], KERNELS);
     for (const d of [0, 1]) expect(Math.abs(mean_d[d] - t_d[d])).toBeLessThan(5e-4);
     // Light takes 27 ms from L to V.
     expect(Math.abs(mean_d[2] - t_d[1])).toBeLessThan(0.0275);
   }
-  expect(jointArrivals(directionsFor(["L"]), [L], KERNELS).mean_d[0]).toBeCloseTo(t_d[1], 4);
+  expect(jointArrivals(directionsFor(["L"], step), [L], KERNELS).mean_d[0]).toBeCloseTo(t_d[1], 4);
 });
 
 test("the inspiral's phase is LALSimulation's", () => {

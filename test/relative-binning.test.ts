@@ -30,8 +30,8 @@ for (const one of CASES) {
   test.skipIf(one.absent)(
     `the reference's weights from its h0: ${caseName(one)}`,
     () => {
-      const { event, band } = openCase(one);
-      const setting = settingOf(event, band, KERNELS);
+      const { event, band, mArr } = openCase(one);
+      const setting = settingOf(event, band, mArr.length, KERNELS);
       const raw = delayed(rawWaveform(runPath(one, "reference.npz")), setting, -event.tcoarse);
       const all = event.detectors.map((_, d) => d);
       const files = ["reference.npz", ...event.detectors.map((name) => `weights_${name}.npz`)];
@@ -55,8 +55,8 @@ for (const one of CASES) {
 }
 
 describe("small", () => {
-  const { event, band } = openCase(SMALL);
-  const setting = settingOf(event, band, KERNELS);
+  const { event, band, mArr } = openCase(SMALL);
+  const setting = settingOf(event, band, mArr.length, KERNELS);
   const [n_f, n_b] = [event.n_f, band.fbin.length];
   const raw = delayed(rawWaveform(runPath(SMALL, "reference.npz")), setting, -event.tcoarse);
   const plus = rowOfWaveform(raw, 0, setting);

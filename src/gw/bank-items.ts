@@ -9,6 +9,13 @@ export interface BankItems {
   readonly i_j: Int32Array;
 }
 
+export interface NearItems extends BankItems {
+  /** Places in the catalogue. */
+  readonly place_j: readonly number[];
+  /** Where the sample itself is among them. */
+  readonly own: number;
+}
+
 /** All samples of several banks: one bank's after the other's. */
 export class BankCatalogue {
   readonly n: number;
@@ -57,10 +64,10 @@ export class BankCatalogue {
   }
 
   /**
-   * The sample (bank, i) and the n - 1 nearest to it in ln chirp mass, of equal ones the first in the banks; in the banks'
-   * order, in which they are read best. `own` is the place of the sample itself.
+   * The sample (bank, i) and the n - 1 nearest to it in ln chirp mass, of equal ones the first in the banks, but for
+   * `leftOut`; in the banks' order, in which they are read best.
    */
-  nearest(bank: number, i: number, n: number): BankItems & { readonly own: number } {
+  nearest(bank: number, i: number, n: number, leftOut: ReadonlySet<number>): NearItems {
     const best = this.start_k[bank] + i;
     const centre = this.lnMass_g[best];
     const distance_g = this.lnMass_g.map((mass) => Math.abs(mass - centre));
@@ -69,8 +76,9 @@ export class BankCatalogue {
     const near: number[] = [];
     for (let g = 0; g < this.n; g++) if (distance_g[g] <= last) near.push(g);
     near.sort((a, b) => distance_g[a] - distance_g[b] || a - b);
-    const places = near.slice(0, n).sort((a, b) => a - b);
-    return { ...this.items(places), own: places.indexOf(best) };
+    const place_j = near.slice(0, n).filter((g) => g === best || !leftOut.has(g));
+    place_j.sort((a, b) => a - b);
+    return { ...this.items(place_j), place_j, own: place_j.indexOf(best) };
   }
 }
 

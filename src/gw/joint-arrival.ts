@@ -16,10 +16,10 @@ export interface Arrivals {
   readonly best_d: Float64Array;
 }
 
-/** Directions on the sky, by what they mean for the detectors. */
+/** Directions on the sky, by when a wave from there arrives. */
 export interface Directions {
   readonly n_e: number;
-  /** s, from the centre of the Earth. */
+  /** Steps of the scans, from the centre of the Earth. */
   readonly delay_de: Float64Array;
 }
 
@@ -47,23 +47,21 @@ export function jointArrivals(
   const n_t = lnl_t.length;
   const place_a = Int32Array.from(lnl_t.keys()).filter((k) => lnl_t[k] > peaks[anchor] - ANCHOR_DROP);
   const lnl_dt = new Float64Array(n_d * n_t);
-  const shift_de = new Float64Array(n_d * n_e);
-  for (const [d, scan] of scans.entries()) {
-    lnl_dt.set(scan.lnl_t, d * n_t);
-    for (let e = 0; e < n_e; e++) {
-      const delay = delay_de[d * n_e + e] - delay_de[anchor * n_e + e];
-      shift_de[d * n_e + e] = (delay + (start - scan.start)) / step;
-    }
-  }
+  for (const [d, scan] of scans.entries()) lnl_dt.set(scan.lnl_t, d * n_t);
+  const offset_d = Float64Array.from(scans, (scan) => (start - scan.start) / step);
   const out_x = new Float64Array(2 + 2 * n_d);
-  kernels.jointArrivals(out_x, lnl_dt, shift_de, place_a, NOISE_LNL, n_d, n_t, n_e, place_a.length);
+  const sizes = [n_d, n_t, n_e, place_a.length] as const;
+  kernels.jointArrivals(out_x, lnl_dt, delay_de, offset_d, place_a, NOISE_LNL, anchor, ...sizes);
   const [, norm] = out_x;
   const best_d = Float64Array.from(scans, (scan, d) => scan.start + out_x[2 + d] * step);
   return { mean_d: best_d.map((t, d) => t + (out_x[2 + n_d + d] / norm) * step), best_d };
 }
 
-/** Evenly spread directions: the golden spiral. One detector alone tells nothing of them. */
-export function directionsFor(detectors: readonly string[]): Directions {
+/**
+ * Evenly spread directions: the golden spiral. One detector alone tells nothing of them.
+ * @param step of the scans (s)
+ */
+export function directionsFor(detectors: readonly string[], step: number): Directions {
   const n_e = detectors.length === 1 ? 1 : N_DIRECTIONS;
   const golden = Math.PI * (3 - Math.sqrt(5));
   const [lat, lon] = [new Float64Array(n_e), new Float64Array(n_e)];
@@ -71,5 +69,7 @@ export function directionsFor(detectors: readonly string[]): Directions {
     lat[e] = Math.asin((2 * e + 1) / n_e - 1);
     lon[e] = (e * golden) % (2 * Math.PI);
   }
-  return { n_e, delay_de: geocenterDelays(detectorsNamed(detectors), lat, lon) };
+  const delay_de = geocenterDelays(detectorsNamed(detectors), lat, lon);
+  for (let k = 0; k < delay_de.length; k++) delay_de[k] /= step;
+  return { n_e, delay_de };
 }

@@ -46,7 +46,7 @@ export function readReference(
   const npz = openNpz(path);
   checkFits(npz, event, band, mArr);
   const needsFade = !npz.has("needs_fade") || npz.get("needs_fade").toFloat64()[0] !== 0;
-  if (needsFade) return readRawReference(npz, settingOf(event, band, kernels), mArr);
+  if (needsFade) return readRawReference(npz, settingOf(event, band, mArr.length, kernels), mArr);
   return readOwn(npz, event, band, mArr, kernels);
 }
 
@@ -72,7 +72,7 @@ function readOwn(
   const h0 = readComplex(npz, "h0_mpb", [n_m, 2, n_b]);
   const h2plus = readComplex(npz, "h2plus0_fbin_first", [n_b]);
   const recipe = npz.has("h0_inspiral") ? readRecipe(npz, n_m, n_b) : undefined;
-  const setting = () => settingOf(event, band, kernels);
+  const setting = () => settingOf(event, band, n_m, kernels);
   return {
     source: npz.path,
     fbin: band.fbin,

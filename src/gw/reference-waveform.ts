@@ -42,6 +42,8 @@ const NEAR_WINDOW = 0.02;
 const N_PHI = 64;
 /** A sample must be better by this much in log likelihood to be worth one more pass. */
 const WORTHWHILE = 1;
+/** A sample this far below the best of one pass is left out of the next: a better reference makes far less of a difference. */
+const HOPELESS = 30;
 
 /**
  * Finds the reference; `search` is called two or three times.
@@ -54,7 +56,7 @@ export async function buildReference(
   search: Search,
   kernels: Kernels,
 ): Promise<ReferenceWithH0> {
-  const setting = settingOf(event, band, kernels);
+  const setting = settingOf(event, band, banks[0].config.m_arr.length, kernels);
   const catalogue = new BankCatalogue(banks);
   const start = startingPoint(setting, banks, catalogue.median());
   const coarse = catalogue.strided(N_COARSE);
@@ -66,11 +68,15 @@ export async function buildReference(
   };
   let best = at(coarse, (await searching).j);
   let found = settled(setting, tools, banks[best.bank], best.i, start);
+  const hopeless = new Set<number>();
   for (let pass = 0; pass < 2; pass++) {
-    const near = catalogue.nearest(best.bank, best.i, N_NEAR);
-    const { own } = near;
+    const near = catalogue.nearest(best.bank, best.i, N_NEAR, hopeless);
+    const { own, place_j } = near;
     const { j, lnl_j } = await searched(search, found.single, near, timesWithin(event, NEAR_WINDOW), own);
     if (j === own) break;
+    place_j.forEach((place, k) => {
+      if (lnl_j[k] < lnl_j[j] - HOPELESS) hopeless.add(place);
+    });
     best = at(near, j);
     found = settled(setting, tools, banks[best.bank], best.i, found.single);
     if (lnl_j[j] - lnl_j[own] <= WORTHWHILE) break;
@@ -110,7 +116,7 @@ export function referenceFromSample(
   arrival_d: Float64Array,
   kernels: Kernels,
 ): ReferenceWithH0 {
-  const setting = settingOf(event, band, kernels);
+  const setting = settingOf(event, band, bank.config.m_arr.length, kernels);
   const sample = sampleOnGrid(setting, bank, i);
   const norms = normWeightsOf({ setting, h0: sample.h0, detectors: detectorsOf(event) });
   const coherent = weightsAt(setting, sample, norms, arrival_d);
@@ -216,6 +222,7 @@ function settled(setting: Setting, tools: Tools, bank: Bank, i: number, previous
 function completed(setting: Setting, bank: Bank, i: number, found: Settled): ReferenceWithH0 {
   const { event, band, kernels } = setting;
   const { sample, coherent, single, frame } = found;
+  const again = () => settingOf(event, band, single.mArr.length, kernels);
   // Both polarizations of h0 are the same.
   const twice = (x: Float64Array) => bothPolarizations(x, band.fbin.length);
   const [h0Re_mb, h0Im_mb] = turned(kernels, sample.h0.re_mpb, sample.h0.im_mpb, band.fbin, -event.tcoarse);
@@ -224,7 +231,7 @@ function completed(setting: Setting, bank: Bank, i: number, found: Settled): Ref
     ...{ source: `native: ${bank.id} sample ${i}`, detectors: event.detectors, coherent, frame },
     coherentAlignment: alignmentOf(setting, plusOfQuadrupole(setting, bank, sample), detectorsOf(event)),
     ...{ h0Re_mpb: twice(h0Re_mb), h0Im_mpb: twice(h0Im_mb), recipe: sample.recipe },
-    dataWeightsAt: dataWeightsOfRecipe(() => settingOf(event, band, kernels), single.mArr, sample.recipe),
+    dataWeightsAt: dataWeightsOfRecipe(again, single.mArr, sample.recipe),
   };
 }
 

@@ -31,6 +31,7 @@ export function sampleBins(bank: Bank, i: number, { b0, b1 }: EventBand): Sample
   return { amplitude_mpb: take(amplitude), phase_mpb: take(phase) };
 }
 
+/** `h0` on the grid is a view of the setting's, so the next sample takes its place. */
 export interface SampleOnGrid {
   /** Amplitude f^(-7/6) and a smooth phase like the sample's, for every mode: one can divide by it. */
   readonly h0: GridWaveform;

@@ -13,13 +13,17 @@ export interface Setting {
   readonly power_df: Float64Array;
   /** Room for one short-lived waveform (c, f). Whoever writes it says so. */
   readonly scratch_cf: Float64Array;
+  /** Room for the h0 of one sample, (c, m, f): `sampleOnGrid` writes it. Zero outside the bins. */
+  readonly h0_cmf: Float64Array;
 }
 
-export function settingOf(event: Event, band: EventBand, kernels: Kernels): Setting {
+/** @param n_m modes of h0 */
+export function settingOf(event: Event, band: EventBand, n_m: number, kernels: Kernels): Setting {
   const power_df = new Float64Array(event.whiten_df.length);
   for (let k = 0; k < power_df.length; k++) power_df[k] = event.whiten_df[k] * event.whiten_df[k];
   const summary = new SummaryWeights(band.fbin, event.f, kernels);
-  return { event, band, summary, kernels, power_df, scratch_cf: new Float64Array(2 * event.n_f) };
+  const [scratch_cf, h0_cmf] = [new Float64Array(2 * event.n_f), new Float64Array(2 * n_m * event.n_f)];
+  return { event, band, summary, kernels, power_df, scratch_cf, h0_cmf };
 }
 
 /** Row d of an array (d, f): a view. */

@@ -150,8 +150,8 @@ export class ResponseFitter {
     private readonly grid: FitGrid,
     private readonly kernels: Kernels,
   ) {
-    this.directions = directionsFor(event.detectors);
     this.step = 1 / (2 * event.f[event.n_f - 1]);
+    this.directions = directionsFor(event.detectors, this.step);
     this.phi_o = Float64Array.from({ length: grid.n_phi }, (_, k) => (2 * Math.PI * k) / grid.n_phi);
   }
 

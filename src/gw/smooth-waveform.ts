@@ -12,7 +12,10 @@ export interface SmoothRecipe {
   readonly inspiral: InspiralParameters;
 }
 
-/** h0 on the FFT grid (zero outside the bins) and on the bins, its merger at time zero; both polarizations are the same. */
+/**
+ * h0 on the FFT grid (zero outside the bins; views of the setting's h0) and on the bins, its merger at time zero; both
+ * polarizations are the same.
+ */
 export function smoothWaveform(
   setting: Setting,
   mArr: readonly number[],
@@ -22,7 +25,8 @@ export function smoothWaveform(
   const n_b = summary.n_b;
   const onBins = binGrid(summary.grid);
   const [n_mf, n_mb] = [mArr.length * event.n_f, mArr.length * n_b];
-  const [h_cmf, h_cmb] = [new Float64Array(2 * n_mf), new Float64Array(2 * n_mb)];
+  const { h0_cmf: h_cmf } = setting;
+  const h_cmb = new Float64Array(2 * n_mb);
   const pieces = new Float64Array(4 * (n_b - 1));
   mArr.forEach((mode, m) => {
     summary.writeSpline(pieces, rest_mb.subarray(m * n_b, (m + 1) * n_b));

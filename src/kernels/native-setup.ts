@@ -17,6 +17,7 @@ export const SETUP_SYMBOLS = {
   dotpe_spline_sum: { args: [P, P, P, P, P, P, P, P, N, N, N], returns: "void" },
   dotpe_power_index: { args: [P, P, P, D, N], returns: "i32" },
   dotpe_fft: { args: [P, P, P, P, P, N], returns: "void" },
+  dotpe_twiddles: { args: [P, P, N, N], returns: "void" },
   dotpe_power_sums: { args: [P, P, P, P, P, N], returns: "void" },
   dotpe_matched: { args: [P, P, P, P, P, P, D, L, N], returns: "void" },
   dotpe_without_holes: { args: [P, P, P, D, N, N], returns: "i32" },
@@ -24,7 +25,7 @@ export const SETUP_SYMBOLS = {
   dotpe_spread: { args: [P, P, D, N, N], returns: "f64" },
   dotpe_best_responses: { args: [P, P, P, D, D, P, P, N, N, N, N], returns: "void" },
   dotpe_fit_basis: { args: [P, P, P, P, P, N, D, N, N], returns: "i32" },
-  dotpe_joint_arrivals: { args: [P, P, P, P, D, N, N, N, N], returns: "void" },
+  dotpe_joint_arrivals: { args: [P, P, P, P, P, D, N, N, N, N, N], returns: "void" },
 } as const;
 
 // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers; the types of setup-table.ts check them
@@ -42,6 +43,7 @@ export function bindSetup(c: any): SetupKernels {
       c.dotpe_spline_sum(out_cf, hRe_mf, hIm_mf, f, edges, knots, pieces_mpcj, factor_mpc, n_m, n_b, n_f),
     powerIndex: c.dotpe_power_index,
     fft: c.dotpe_fft,
+    twiddles: c.dotpe_twiddles,
     powerSums: c.dotpe_power_sums,
     matched: c.dotpe_matched,
     withoutHoles: c.dotpe_without_holes,

@@ -94,9 +94,11 @@ const NEGLIGIBLE = -80;
 export const jointArrivals: SetupKernels["jointArrivals"] = (
   out_x,
   lnl_dt,
-  shift_de,
+  delay_de,
+  offset_d,
   place_a,
   floor,
+  anchor,
   n_d,
   n_t,
   n_e,
@@ -114,7 +116,7 @@ export const jointArrivals: SetupKernels["jointArrivals"] = (
       for (let a = 0; a < n_a; a++) {
         let lnl = 0;
         for (let d = 0; d < n_d; d++) {
-          place_d[d] = place_a[a] + shift_de[d * n_e + e];
+          place_d[d] = place_a[a] - delay_de[anchor * n_e + e] + delay_de[d * n_e + e] + offset_d[d];
           lnl += Math.max(lnlAt(d, place_d[d]), floor);
         }
         visit(lnl);

@@ -7,8 +7,24 @@ const SIN_72 = Math.sin((2 * Math.PI) / 5);
 const COS_144 = Math.cos((4 * Math.PI) / 5);
 const SIN_144 = Math.sin((4 * Math.PI) / 5);
 
+export const twiddles: SetupKernels["twiddles"] = (w, factors, n_factors, n) => {
+  let [at, size] = [0, n];
+  for (let level = 0; level < n_factors; level++) {
+    const p = factors[level];
+    const m = size / p;
+    for (let q = 1; q < p; q++, at += 2 * m) {
+      for (let k = 0; k < m; k++) {
+        const [re, im] = rootOfUnity(q * k, size);
+        w[at + k] = re;
+        w[at + m + k] = im;
+      }
+    }
+    size = m;
+  }
+};
+
 /** exp(-2 pi i k / n): the angle is reduced to an eighth of a turn, so every value is good to the last bit or so. */
-export function rootOfUnity(k: number, n: number): [re: number, im: number] {
+function rootOfUnity(k: number, n: number): [re: number, im: number] {
   const quarter = Math.floor((Math.floor((8 * k) / n) + 1) / 2);
   const angle = ((2 * Math.PI) / n) * (k - (quarter * n) / 4);
   const [c, s] = [Math.cos(angle), Math.sin(angle)];

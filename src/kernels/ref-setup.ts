@@ -1,6 +1,6 @@
 /** The kernels of `setup-table.ts` in TypeScript. */
 import { bestResponses, jointArrivals } from "./ref-detector-fit.ts";
-import { fft } from "./ref-fft.ts";
+import { fft, twiddles } from "./ref-fft.ts";
 import { fitBasis } from "./ref-low-rank.ts";
 import { matched, medianDeviation, powerSums, spread, withoutHoles } from "./ref-noise.ts";
 import { powerIndex, smoothMode, splineSum } from "./ref-smooth-waveform.ts";
@@ -14,6 +14,7 @@ export const setupReference: SetupKernels = {
   splineSum,
   powerIndex,
   fft,
+  twiddles,
   powerSums,
   matched,
   withoutHoles,

@@ -92,7 +92,7 @@ export interface SetupKernels {
 
   /**
    * out_cj = sum_k (re + i im)_k exp(-2 pi i j k / n).
-   * @param factors of n, each 2, 3, 4 or 5 @param twiddles see `FftPlan`
+   * @param factors of n, each 2, 3, 4 or 5 @param twiddles see below
    */
   fft(
     out_cj: Float64Array,
@@ -102,6 +102,12 @@ export interface SetupKernels {
     twiddles: Float64Array,
     n: number,
   ): void;
+
+  /**
+   * What `fft` multiplies its inputs by, level by level, in the order in which it reads them: where a factor p combines
+   * transforms of length m, exp(-2 pi i q k / (p m)) as (q, c, k) with 1 <= q < p, k < m. The first factor has m = n / p.
+   */
+  twiddles(w: Float64Array, factors: Int32Array, n_factors: number, n: number): void;
 
   /** sums = sum_f of p, p^2, p f, with p = weight |h|^2. */
   powerSums(
@@ -170,16 +176,19 @@ export interface SetupKernels {
   ): void;
 
   /**
-   * lnL_ea = sum_d max(lnl_d(place_a + shift_de), floor) of directions e and times a, lnl_d linear between its n_t places.
+   * lnL_ea = sum_d max(lnl_d(place_d), floor) of directions e and times a, place_d = place_a + delay_de - delay_(anchor e) +
+   * offset_d, lnl_d linear between its n_t places.
    * @param out_x the largest lnL; the sum of exp(lnL - largest), over all that are not negligible; by detector the largest's
    * place; by detector the sum of exp(lnL - largest) (place - the largest's place): 2 + 2 n_d numbers
    */
   jointArrivals(
     out_x: Float64Array,
     lnl_dt: Float64Array,
-    shift_de: Float64Array,
+    delay_de: Float64Array,
+    offset_d: Float64Array,
     place_a: Int32Array,
     floor: number,
+    anchor: number,
     n_d: number,
     n_t: number,
     n_e: number,

@@ -91,11 +91,11 @@ void dotpe_best_responses(double *best_tx, const double *g_mpcb, const double *f
 #define NEGLIGIBLE (-80)
 
 /* lnL of one direction and time; the places in the scans as well. */
-INLINE double joint(double *place_d, const double *lnl_dt, const double *shift_de, int anchor, double floor, int n_d, int n_t,
-                    int64_t n_e) {
+INLINE double joint(double *place_d, const double *lnl_dt, const double *delay_de, const double *offset_d, double start,
+                    double floor, int n_d, int n_t, int64_t n_e) {
   double lnl = 0;
   for (int d = 0; d < n_d; d++) {
-    double place = anchor + shift_de[d * n_e], one = floor;
+    double place = start + delay_de[d * n_e] + offset_d[d], one = floor;
     const double *lnl_t = lnl_dt + (int64_t)d * n_t;
     place_d[d] = place;
     if (place >= 0 && place <= n_t - 1) {
@@ -108,13 +108,15 @@ INLINE double joint(double *place_d, const double *lnl_dt, const double *shift_d
   return lnl;
 }
 
-void dotpe_joint_arrivals(double *out_x, const double *lnl_dt, const double *shift_de, const int32_t *place_a,
-                          double floor, int32_t n_d, int32_t n_t, int32_t n_e, int32_t n_a) {
+void dotpe_joint_arrivals(double *out_x, const double *lnl_dt, const double *delay_de, const double *offset_d,
+                          const int32_t *place_a, double floor, int32_t anchor, int32_t n_d, int32_t n_t, int32_t n_e,
+                          int32_t n_a) {
+  const double *anchor_e = delay_de + (int64_t)anchor * n_e;
   double *best_d = out_x + 2, *sum_d = best_d + n_d, place_d[n_d];
   out_x[0] = -INFINITY;
   for (int e = 0; e < n_e; e++)
     for (int a = 0; a < n_a; a++) {
-      double lnl = joint(place_d, lnl_dt, shift_de + e, place_a[a], floor, n_d, n_t, n_e);
+      double lnl = joint(place_d, lnl_dt, delay_de + e, offset_d, place_a[a] - anchor_e[e], floor, n_d, n_t, n_e);
       if (!(lnl > out_x[0])) continue;
       out_x[0] = lnl;
       memcpy(best_d, place_d, n_d * sizeof *best_d);
@@ -123,7 +125,7 @@ void dotpe_joint_arrivals(double *out_x, const double *lnl_dt, const double *shi
   memset(sum_d, 0, n_d * sizeof *sum_d);
   for (int e = 0; e < n_e; e++)
     for (int a = 0; a < n_a; a++) {
-      double lnl = joint(place_d, lnl_dt, shift_de + e, place_a[a], floor, n_d, n_t, n_e) - out_x[0];
+      double lnl = joint(place_d, lnl_dt, delay_de + e, offset_d, place_a[a] - anchor_e[e], floor, n_d, n_t, n_e) - out_x[0];
       if (lnl < NEGLIGIBLE) continue;
       double weight = exp(lnl);
       out_x[1] += weight;

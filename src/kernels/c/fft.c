@@ -1,5 +1,5 @@
 /* Fast Fourier transforms of lengths with no prime factor above 5. Twin of src/kernels/ref-fft.ts. */
-#include "simd.h"
+#include "vmath.h"
 
 #define SIN_60 0.86602540378443864676
 #define COS_72 0.30901699437494742410
@@ -121,4 +121,35 @@ void dotpe_fft(double *out_cj, const double *re_j, const double *im_j, const int
   }
   transform at = {factors, re_j, im_j, out_cj, out_cj + n};
   recurse(&at, 0, twiddles, 0, 1, 0, n);
+}
+
+void dotpe_twiddles(double *w, const int32_t *factors, int32_t n_factors, int32_t n) {
+  int64_t size = n;
+  for (int level = 0; level < n_factors; level++) {
+    const int p = factors[level];
+    const int64_t m = size / p;
+    for (int q = 1; q < p; q++, w += 2 * m)
+      for (int64_t k = 0; k < m; k += VL) {
+        /* The angle is reduced to an eighth of a turn, so every value is good to the last bit or so. */
+        double angle[VL] = {0}, cosine[VL], sine[VL];
+        int64_t quarter[VL] = {0};
+        const int some = m - k < VL ? (int)(m - k) : VL;
+        for (int j = 0; j < some; j++) {
+          const int64_t turn = q * (k + j);
+          quarter[j] = (8 * turn / size + 1) / 2;
+          angle[j] = 2 * M_PI / size * (turn - 0.25 * quarter[j] * size);
+        }
+        vd s, c;
+        sincos_v(load(angle), &s, &c);
+        store(sine, s);
+        store(cosine, c);
+        for (int j = 0; j < some; j++) {
+          const int odd = quarter[j] & 1, behind = quarter[j] >> 1 & 1;
+          const double re = odd ? -sine[j] : cosine[j], im = odd ? -cosine[j] : -sine[j];
+          w[k + j] = behind ? -re : re;
+          w[m + k + j] = behind ? -im : im;
+        }
+      }
+    size = m;
+  }
 }
