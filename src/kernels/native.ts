@@ -32,9 +32,9 @@ const SYMBOLS = {
   dotpe_project: { args: [P, N, P, L, N, P, N, N, N], returns: "void" },
   dotpe_expand_grid: { args: [P, P, N, P, P, P, P, N, N, N, N, N], returns: "void" },
   dotpe_expand_set: { args: [P, P, L, P, P, P, N, N, N, N], returns: "void" },
-  dotpe_incoherent_max: { args: [P, L, P, L, P, P, P, P, N, N, N, N, N], returns: "f64" },
+  dotpe_incoherent_max: { args: [P, L, P, L, P, N, N, N, N, N], returns: "f64" },
   dotpe_coherent_tile: {
-    args: [P, P, P, P, P, P, P, P, P, P, P, P, N, N, N, N, N, N, N, D],
+    args: [P, P, P, P, P, P, P, P, P, N, N, N, N, N, N, D],
     returns: "i32",
   },
 } as const;
@@ -88,14 +88,12 @@ function bind(name: string, path: string): Kernels {
       c.dotpe_expand_set(dh, a, start, x, cosFc, sinFc, n_m, n_k, n_e, first ? 1 : 0),
     incoherentMax: (z, zStart, hh, hhStart, p, n_m, n_t, symmetric) =>
       c.dotpe_incoherent_max(
-        ...[z, zStart, hh, hhStart, p.cosM_mo, p.sinM_mo, p.cosK_ko, p.sinK_ko],
-        ...[n_m, p.n_k, n_t, p.n_op, symmetric ? 1 : 0],
+        ...[z, zStart, hh, hhStart, p.waves_Oxo, n_m, p.n_k, n_t, p.n_op, symmetric ? 1 : 0],
       ),
     coherentTile: (rows, hh, dh, c_cdx, ff, p, n_m, n_d, n_e, n_valid, threshold) =>
       c.dotpe_coherent_tile(
-        ...[rows.e, rows.o, rows.dh, rows.hh, hh, dh, c_cdx, ff],
-        ...[p.cosM_mo, p.sinM_mo, p.cosK_ko, p.sinK_ko],
-        ...[n_m, p.n_k, n_d, n_e, n_valid, p.n_o, p.n_op, threshold],
+        ...[rows.e, rows.o, rows.dh, rows.hh, hh, dh, c_cdx, ff, p.waves_Oxo],
+        ...[n_m, p.n_k, n_d, n_e, n_valid, p.n_o, threshold],
       ),
   };
 }

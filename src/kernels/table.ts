@@ -164,6 +164,8 @@ export interface PhaseTables {
   readonly sinM_mo: Float64Array;
   readonly cosK_ko: Float64Array;
   readonly sinK_ko: Float64Array;
+  /** All of them again, by blocks of eight phases: (o div 8; cos, sin of each m, then of each k; o mod 8). */
+  readonly waves_Oxo: Float64Array;
 }
 
 /** Room for the rows of a tile: n_e n_o each. */

@@ -23,13 +23,33 @@ export function phaseTables(mArr: readonly number[], n_o: number): PhaseTables {
     });
     return out;
   };
-  return {
-    n_o,
-    n_op,
-    n_k: differences.length,
+  const tables = {
     cosM_mo: table(mArr, Math.cos),
     sinM_mo: table(mArr, Math.sin),
     cosK_ko: table(differences, Math.cos),
     sinK_ko: table(differences, Math.sin),
   };
+  return { n_o, n_op, n_k: differences.length, ...tables, waves_Oxo: wavesByBlock(tables, n_op) };
+}
+
+type Waves = Pick<PhaseTables, "cosM_mo" | "sinM_mo" | "cosK_ko" | "sinK_ko">;
+
+function wavesByBlock({ cosM_mo, sinM_mo, cosK_ko, sinK_ko }: Waves, n_op: number): Float64Array {
+  const pairs = [
+    [cosM_mo, sinM_mo],
+    [cosK_ko, sinK_ko],
+  ];
+  const out = sharedF64(2 * (cosM_mo.length + cosK_ko.length));
+  let to = 0;
+  for (let o = 0; o < n_op; o += 8) {
+    for (const [cos, sin] of pairs) {
+      for (let row = 0; row < cos.length; row += n_op) {
+        for (const wave of [cos, sin]) {
+          out.set(wave.subarray(row + o, row + o + 8), to);
+          to += 8;
+        }
+      }
+    }
+  }
+  return out;
 }

@@ -5,13 +5,13 @@
 #define MAX_T 16384
 
 /* H_pP(o) = the part of equal modes + sum_k Re(hh_k e^{-ik phi}): component c of the groups 3 + 4k + c. */
-INLINE vd h_component(const double *hh, double equal, int c, const double *cosK, const double *sinK, int n_k, int n_o,
-                      int o) {
+INLINE vd h_component(const double *hh, double equal, int c, const double *waves_Oxo, int n_m, int n_k, int o) {
+  const int n_x = 2 * (n_m + n_k);
   vd sum = all(equal);
   for (int k = 0; k < n_k; k++) {
     const double *x = hh + 2 * (3 + 4 * k + c);
-    sum = mad(all(x[0]), load(cosK + k * n_o + o), sum);
-    sum = mad(all(x[1]), load(sinK + k * n_o + o), sum);
+    sum = mad(all(x[0]), wave(waves_Oxo, n_x, o, 2 * (n_m + k)), sum);
+    sum = mad(all(x[1]), wave(waves_Oxo, n_x, o, 2 * (n_m + k) + 1), sum);
   }
   return sum;
 }
@@ -51,14 +51,15 @@ INLINE int bound_times(double *bound_t, const double *z_mpct, const double *l, d
 }
 
 /* max over o of d^T H^-1 d at one t. */
-INLINE double largest_phase(const double *z_mpc, int n_t, const double (*inverse)[MAX_O], const double *cosM_mo,
-                            const double *sinM_mo, int n_m, int n_o) {
+INLINE double largest_phase(const double *z_mpc, int n_t, const double (*inverse)[MAX_O], const double *waves_Oxo, int n_m,
+                            int n_k, int n_o) {
+  const int n_x = 2 * (n_m + n_k);
   vd top = all(0);
   for (int o = 0; o < n_o; o += VL) {
     vd d0 = all(0), d1 = all(0);
     for (int m = 0; m < n_m; m++) {
       const double *z = z_mpc + (int64_t)m * 4 * n_t;
-      vd c = load(cosM_mo + m * n_o + o), s = load(sinM_mo + m * n_o + o);
+      vd c = wave(waves_Oxo, n_x, o, 2 * m), s = wave(waves_Oxo, n_x, o, 2 * m + 1);
       d0 = mad(all(z[n_t]), s, mad(all(z[0]), c, d0));
       d1 = mad(all(z[3 * n_t]), s, mad(all(z[2 * n_t]), c, d1));
     }
@@ -69,18 +70,18 @@ INLINE double largest_phase(const double *z_mpc, int n_t, const double (*inverse
 }
 
 /* Visits the times in order of need: those whose bound is below what was found are passed over. */
-INLINE double largest_lnl(const double *z_mpct, const double *hh_gc, const double *cosM_mo, const double *sinM_mo,
-                          const double *cosK_ko, const double *sinK_ko, int n_m, int n_k, int n_t, int n_o, int symmetric) {
+INLINE double largest_lnl(const double *z_mpct, const double *hh_gc, const double *waves_Oxo, int n_m, int n_k, int n_t,
+                          int n_o, int symmetric) {
   static _Thread_local double inverse[3][MAX_O] __attribute__((aligned(64)));
   static _Thread_local double bound[MAX_T] __attribute__((aligned(64)));
   const double h00 = hh_gc[0], h11 = hh_gc[2], h01 = hh_gc[4];
   const double l00 = sqrt(h00), l10 = h01 / l00, l11 = sqrt(h11 - l10 * l10);
   vd kappa_v = all(0), least = all(1);
   for (int o = 0; o < n_o; o += VL) {
-    vd a = h_component(hh_gc, h00, 0, cosK_ko, sinK_ko, n_k, n_o, o);
-    vd b = h_component(hh_gc, h01, 1, cosK_ko, sinK_ko, n_k, n_o, o);
-    vd c = h_component(hh_gc, h01, 2, cosK_ko, sinK_ko, n_k, n_o, o);
-    vd e = h_component(hh_gc, h11, 3, cosK_ko, sinK_ko, n_k, n_o, o);
+    vd a = h_component(hh_gc, h00, 0, waves_Oxo, n_m, n_k, o);
+    vd b = h_component(hh_gc, h01, 1, waves_Oxo, n_m, n_k, o);
+    vd c = h_component(hh_gc, h01, 2, waves_Oxo, n_m, n_k, o);
+    vd e = h_component(hh_gc, h11, 3, waves_Oxo, n_m, n_k, o);
     if (symmetric) b = c = 0.5 * (b + c);
     vd det = mad(a, e, -b * c);
     vd id = 1.0 / det;
@@ -101,33 +102,33 @@ INLINE double largest_lnl(const double *z_mpct, const double *hh_gc, const doubl
   if (!prune) {
     double best = 0;
     for (int t = 0; t < n_t; t++) {
-      double value = largest_phase(z_mpct + t, n_t, inverse, cosM_mo, sinM_mo, n_m, n_o);
+      double value = largest_phase(z_mpct + t, n_t, inverse, waves_Oxo, n_m, n_k, n_o);
       if (value > best) best = value;
     }
     return 0.5 * best;
   }
   const double l[3] = {l00, l10, l11};
   const int start = bound_times(bound, z_mpct, l, 2 * kappa, n_m, n_t);
-  const double first = largest_phase(z_mpct + start, n_t, inverse, cosM_mo, sinM_mo, n_m, n_o);
+  const double first = largest_phase(z_mpct + start, n_t, inverse, waves_Oxo, n_m, n_k, n_o);
   double best = first > 0 ? first : 0;
   bound[start] = -1;
   for (int t8 = 0; t8 < n_t; t8 += VL)
     for (unsigned left = not_below(load(bound + t8), all(best)); left != 0; left &= left - 1) {
       const int t = t8 + __builtin_ctz(left);
       if (bound[t] < best) continue;
-      double value = largest_phase(z_mpct + t, n_t, inverse, cosM_mo, sinM_mo, n_m, n_o);
+      double value = largest_phase(z_mpct + t, n_t, inverse, waves_Oxo, n_m, n_k, n_o);
       if (value > best) best = value;
     }
   return 0.5 * best;
 }
 
 double dotpe_incoherent_max(const double *z_mpct, int64_t z_start, const double *hh_gc, int64_t hh_start,
-                            const double *cosM_mo, const double *sinM_mo, const double *cosK_ko, const double *sinK_ko,
-                            int32_t n_m, int32_t n_k, int32_t n_t, int32_t n_o, int32_t symmetric) {
+                            const double *waves_Oxo, int32_t n_m, int32_t n_k, int32_t n_t, int32_t n_o,
+                            int32_t symmetric) {
   const double *z = z_mpct + z_start, *hh = hh_gc + hh_start;
   const double h00 = hh[0], h11 = hh[2];
   if (!(h00 > 0 && h11 > 0 && isfinite(h00) && isfinite(h11))) return NAN;
-#define RUN(N_M, N_K) largest_lnl(z, hh, cosM_mo, sinM_mo, cosK_ko, sinK_ko, N_M, N_K, n_t, n_o, symmetric)
+#define RUN(N_M, N_K) largest_lnl(z, hh, waves_Oxo, N_M, N_K, n_t, n_o, symmetric)
   /* Written out for the common set of modes. */
   return n_m == 4 && n_k == 3 ? RUN(4, 3) : RUN(n_m, n_k);
 }

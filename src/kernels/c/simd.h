@@ -85,6 +85,11 @@ INLINE unsigned not_below(vd a, vd b) {
 #endif
 }
 
+/* Eight phases of the waves of `PhaseTables.waves_Oxo`: row x of the block that phase o is in. */
+INLINE vd wave(const double *waves_Oxo, int n_x, int o, int x) {
+  return load(waves_Oxo + (int64_t)(o / 8) * n_x * 8 + x * 8 + o % 8);
+}
+
 INLINE double largest(vd a) {
   double best = a[0];
   for (int j = 1; j < VL; j++) best = a[j] > best ? a[j] : best;
