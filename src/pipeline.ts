@@ -98,7 +98,7 @@ async function runStages(
     rows,
     ...{ extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
   });
-  writeResults(rundir, {
+  await writeResults(rundir, {
     runKwargs: toRunKwargs(options, { rundir, nExt: extrinsic.n_e }),
     incoherent: banks.map(({ id }, k) => incoherentFiles(id, kept[k])),
     extrinsic: {

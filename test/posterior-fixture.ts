@@ -1,8 +1,9 @@
 /** The reference's rows of `runs/small` (or another run), published as the coherent stage would publish its own. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openBank } from "../src/gw/bank.ts";
 import { type NetworkFrame, phaseRefdet } from "../src/gw/prior.ts";
+import { FileSet } from "../src/io/atomic-write.ts";
 import { type FeatherTable, readFeather } from "../src/io/feather.ts";
 import { rowPaths } from "../src/rundir/results.ts";
 import { ChunkPublisher, type PublisherPlan } from "../src/stages/chunk-publisher.ts";
@@ -22,7 +23,7 @@ import { GIVEN_UP, type RowCuts, RowFiles, rowProgress, TOO_MANY } from "../src/
 import { itemsOf } from "../src/stages/select.ts";
 import { shareF64 } from "../src/workers/arena.ts";
 import { Pool } from "../src/workers/pool.ts";
-import { FIXTURES, temporaryFolder } from "./io-helpers.ts";
+import { FIXTURES } from "./io-helpers.ts";
 
 export const SMALL_RUN = join(FIXTURES, "runs/small");
 
@@ -135,17 +136,16 @@ export interface Finished extends Posterior {
   readonly own: readonly FeatherTable[];
 }
 
-const folder = temporaryFolder();
-let n_finished = 0;
-
-/** The posterior and its files from rows that are given. */
-export async function finishGiven(input: GivenInput): Promise<Finished> {
-  const { paths, rows, results } = publishGiven(input);
+/** The posterior and its files, in a new folder of `folder`, from rows that are given. */
+export async function finishIn(folder: string, input: GivenInput): Promise<Finished> {
+  const { paths, rows, results } = publishGiven(input, mkdtempSync(join(folder, "run-")));
   try {
     const banks = input.banks.map(({ bank }, k) => ({ bank, result: results[k] }));
     const posterior = await finish(new Pool(1, "ref"), { ...input, banks, rows });
     const samples = [...posterior.samples];
-    rows.files.commit(rows.progress, rows.grid, rows.bank_j);
+    const set = new FileSet();
+    rows.files.complete(rows.progress, rows.grid, rows.bank_j, set);
+    await set.commit();
     const [merged, ...own] = [paths.merged, ...paths.banks].map(readFeather);
     return { ...posterior, samples, results, merged, own };
   } catch (error) {
@@ -154,8 +154,8 @@ export async function finishGiven(input: GivenInput): Promise<Finished> {
   }
 }
 
-/** The rows in files that want their weights and names, in a folder of their own unless one is given. */
-export function publishGiven(input: GivenInput, rundir = newFolder()) {
+/** The rows in files that want their weights and names. */
+export function publishGiven(input: GivenInput, rundir: string) {
   const given = input.banks.map(({ result }) => result);
   const paths = rowPaths(rundir, given);
   const files = RowFiles.create(paths);
@@ -172,12 +172,6 @@ export function publishGiven(input: GivenInput, rundir = newFolder()) {
     files.discard();
     throw error;
   }
-}
-
-function newFolder(): string {
-  const rundir = join(folder, `${n_finished++}`);
-  mkdirSync(rundir);
-  return rundir;
 }
 
 function publish(input: GivenInput, files: RowFiles, cuts?: RowCuts): CoherentRows {

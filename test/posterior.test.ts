@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { uniform } from "../src/gw/random.ts";
 import { type FeatherTable, readFeather } from "../src/io/feather.ts";
@@ -10,10 +10,10 @@ import { edgeWarnings, parameterSummaries } from "../src/stages/parameter-summar
 import { lnEvidenceError, type TableColumn } from "../src/stages/posterior.ts";
 import { drawShares, type SampleRows, sampleTable } from "../src/stages/sample-table.ts";
 import { SHARED } from "./helpers.ts";
-import { expectRejection } from "./io-helpers.ts";
+import { expectRejection, temporaryFolder } from "./io-helpers.ts";
 import {
   type Finished,
-  finishGiven,
+  finishIn,
   type GivenInput,
   type GivenResult,
   publishGiven,
@@ -23,6 +23,8 @@ import {
   smallInput,
 } from "./posterior-fixture.ts";
 
+const folder = temporaryFolder();
+const finishGiven = (given: GivenInput) => finishIn(folder, given);
 const input = smallInput();
 const theirs = readJsonFile(join(SMALL_RUN, "summary_results.json"));
 
@@ -261,7 +263,7 @@ describe("the standard error of ln Z", () => {
   }
 
   function posteriorOf(given: GivenInput) {
-    const { rows, results } = publishGiven(given);
+    const { rows, results } = publishGiven(given, mkdtempSync(join(folder, "run-")));
     const bank = bankPosterior(results[0], rows, 0);
     rows.files.discard();
     return bank;

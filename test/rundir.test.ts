@@ -137,7 +137,7 @@ describe("writeResults", () => {
     const { rows, results } = publishGiven(given, rundir);
     const banks = given.banks.map(({ bank }, k) => ({ bank, result: results[k] }));
     const posterior = await finish(new Pool(1, "ref"), { ...given, banks, rows });
-    writeResults(rundir, { ...files, rows, results, posterior });
+    await writeResults(rundir, { ...files, rows, results, posterior });
     return rundir;
   };
   const rundir = join(folder, "one");

@@ -26,7 +26,8 @@ export interface NetworkFrame {
   readonly phaseRefdet0: number;
 }
 
-export const PHYSICAL_COLUMNS = [
+/** Of the bank. */
+const INTRINSIC_COLUMNS = [
   "m1",
   "m2",
   "s1z",
@@ -37,6 +38,10 @@ export const PHYSICAL_COLUMNS = [
   "s2y_n",
   "iota",
   "f_ref",
+] as const;
+
+export const PHYSICAL_COLUMNS = [
+  ...INTRINSIC_COLUMNS,
   "ra",
   "dec",
   "psi",
@@ -273,18 +278,27 @@ function refdetColumns(
   return { t_refdet: t, phi_ref_hat, d_hat };
 }
 
-function physicalColumns(samples: Record<string, Float64Array>): Physical {
+function withColumns(
+  samples: Record<string, Float64Array>,
+  names: readonly string[],
+): Record<string, Float64Array> {
   const size = samples.m1?.length;
-  for (const name of PHYSICAL_COLUMNS) {
+  for (const name of names) {
     const column = samples[name];
     if (column && column.length === size) continue;
     throw new DotpeError(
       "badData",
       `samples: column ${name}: found ${column ? `${column.length} rows` : "nothing"}, expected ${size ?? "some"} rows`,
-      `A sample table needs the columns ${PHYSICAL_COLUMNS.join(" ")}, all of one length.`,
+      `A sample table needs the columns ${names.join(" ")}, all of one length.`,
     );
   }
-  return samples as Physical;
+  return samples;
+}
+
+/** Those of `derivedColumns` that take nothing but the bank's columns. @throws DotpeError badData as there. */
+export function intrinsicDerivedColumns(samples: Record<string, Float64Array>) {
+  const physical = withColumns(samples, INTRINSIC_COLUMNS) as Physical;
+  return { ...massColumns(physical), ...alignedSpinColumns(physical), ...inplaneSpinColumns(physical) };
 }
 
 /**
@@ -294,13 +308,11 @@ function physicalColumns(samples: Record<string, Float64Array>): Physical {
  * @throws DotpeError badData for a missing or shorter column, or an unknown detector in the frame.
  */
 export function derivedColumns(samples: Record<string, Float64Array>, frame: NetworkFrame): Derived {
-  const physical = physicalColumns(samples);
-  const masses = massColumns(physical);
+  const physical = withColumns(samples, PHYSICAL_COLUMNS) as Physical;
+  const intrinsic = intrinsicDerivedColumns(physical);
   return {
-    ...masses,
-    ...alignedSpinColumns(physical),
-    ...inplaneSpinColumns(physical),
+    ...intrinsic,
     ...skyColumns(physical, frame),
-    ...refdetColumns(physical, masses, frame),
+    ...refdetColumns(physical, intrinsic, frame),
   };
 }

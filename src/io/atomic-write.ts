@@ -5,6 +5,7 @@
 import {
   closeSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   openSync,
@@ -41,22 +42,44 @@ export class PartFile {
 
   /** Gives the file, `expected` bytes long, its name. @throws DotpeError cannotCreate; it is removed then. */
   commit(expected: number): void {
-    let isOpen = true;
+    try {
+      this.check(expected);
+      orCannotCreate(this.path, () => fsyncSync(this.fd));
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+    this.rename();
+    syncFolder(dirname(this.path));
+  }
+
+  /** @throws DotpeError cannotCreate if the file is not `expected` bytes long. */
+  check(expected: number): void {
+    const found = orCannotCreate(this.path, () => fstatSync(this.fd).size);
+    if (found !== expected) throw wrongLength(this.path, found, expected);
+  }
+
+  /** Waits, beside what else the thread does, until the content is on the disk. @throws DotpeError cannotCreate. */
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fsync(this.fd, (error) => {
+        if (error === null) resolve();
+        else reject(isSystemError(error) ? cannotCreate(this.path, error.code) : error);
+      });
+    });
+  }
+
+  /** Closes it and gives it its name; it is removed if that fails. */
+  rename(): void {
     try {
       orCannotCreate(this.path, () => {
-        const found = fstatSync(this.fd).size;
-        if (found !== expected) throw wrongLength(this.path, found, expected);
-        fsyncSync(this.fd);
         closeSync(this.fd);
-        isOpen = false;
         renameSync(this.temporary, this.path);
       });
     } catch (error) {
-      if (isOpen) this.discard();
-      else removeQuietly(this.temporary);
+      removeQuietly(this.temporary);
       throw error;
     }
-    syncFolder(dirname(this.path));
   }
 
   /** Removes it. */
@@ -84,7 +107,14 @@ export function writeAt(
  * Replaces `path` by these bytes, or by these chunks one after the other (each is used before the next is asked for).
  * @throws DotpeError cannotCreate (no space, no permission, no such folder); whatever the chunks' iterator throws.
  */
-export function writeFileAtomic(path: string, content: Uint8Array | string | Iterable<Uint8Array>): void {
+export function writeFileAtomic(path: string, content: FileContent): void {
+  const { file, length } = writePart(path, content);
+  file.commit(length);
+}
+
+export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
+
+function writePart(path: string, content: FileContent): { file: PartFile; length: number } {
   const file = PartFile.create(path);
   let length = 0;
   try {
@@ -96,10 +126,45 @@ export function writeFileAtomic(path: string, content: Uint8Array | string | Ite
     file.discard();
     throw error;
   }
-  file.commit(length);
+  return { file, length };
 }
 
-function chunksOf(content: Uint8Array | string | Iterable<Uint8Array>): Iterable<Uint8Array> {
+/** Files that become complete together: their bytes go to the disk at the same time, then they get their names. */
+export class FileSet {
+  private parts: { readonly file: PartFile; readonly length: number }[] = [];
+
+  /** As `writeFileAtomic`, but for the name. */
+  write(path: string, content: FileContent): void {
+    this.parts.push(writePart(path, content));
+  }
+
+  /** A part file, `length` bytes long, is one of the set from now on. */
+  add(file: PartFile, length: number): void {
+    this.parts.push({ file, length });
+  }
+
+  /** @throws DotpeError cannotCreate; what has no name yet is removed then. */
+  async commit(): Promise<void> {
+    const folders = new Set(this.parts.map(({ file }) => dirname(file.path)));
+    try {
+      for (const { file, length } of this.parts) file.check(length);
+      const synced = await Promise.allSettled(this.parts.map(({ file }) => file.sync()));
+      for (const result of synced) if (result.status === "rejected") throw result.reason;
+      for (let next = this.parts.shift(); next !== undefined; next = this.parts.shift()) next.file.rename();
+    } catch (error) {
+      this.discard();
+      throw error;
+    }
+    for (const folder of folders) syncFolder(folder);
+  }
+
+  discard(): void {
+    for (const { file } of this.parts) file.discard();
+    this.parts = [];
+  }
+}
+
+function chunksOf(content: FileContent): Iterable<Uint8Array> {
   if (typeof content === "string") return [new TextEncoder().encode(content)];
   return content instanceof Uint8Array ? [content] : content;
 }

@@ -1,16 +1,16 @@
 /** NumPy's .npz: a zip archive of .npy files. Entries are read only when asked for. */
-import { zipSync } from "fflate";
 import { DotpeError } from "../errors.ts";
 import { withInput } from "./input.ts";
 import { decodeNpy, encodeNpy, type NpyArray, type NpyData } from "./npy.ts";
 import { readZipDirectory, readZipEntry, type ZipEntry } from "./zip.ts";
+import { zipBytes } from "./zip-write.ts";
 
 /** An entry may be at most this long once inflated. */
 export const MAX_ENTRY_BYTES = 4 * 2 ** 30;
 /** Zip without zip64 extensions ends here. */
 const MAX_ARCHIVE_BYTES = 2 ** 32 - 1;
-/** The earliest date that zip can hold, so that the bytes depend on the content only. */
-const FIXED_DATE = new Date(1980, 0, 1);
+/** Of deflate. */
+const LEVEL = 6;
 
 export interface Npz {
   readonly path: string;
@@ -61,12 +61,11 @@ export type NpzEntry = { name: string; shape: readonly number[] } & NpyData;
  * @throws DotpeError cannotCreate beyond 4 GiB. RangeError if data and shape do not fit.
  */
 export function encodeNpz(entries: readonly NpzEntry[], { deflate = false } = {}): Uint8Array<ArrayBuffer> {
-  const files: Record<string, Uint8Array> = {};
-  let bytes = 0;
-  for (const { name, shape, ...content } of entries) {
-    files[`${name}.npy`] = encodeNpy(shape, content);
-    bytes += files[`${name}.npy`].length;
-  }
+  const files = entries.map(({ name, shape, ...content }) => ({
+    name: `${name}.npy`,
+    bytes: encodeNpy(shape, content),
+  }));
+  const bytes = files.reduce((sum, file) => sum + file.bytes.length, 0);
   if (bytes > MAX_ARCHIVE_BYTES * 0.99) {
     throw new DotpeError(
       "cannotCreate",
@@ -74,5 +73,5 @@ export function encodeNpz(entries: readonly NpzEntry[], { deflate = false } = {}
       "Write less.",
     );
   }
-  return zipSync(files, { level: deflate ? 6 : 0, mtime: FIXED_DATE }) as Uint8Array<ArrayBuffer>;
+  return zipBytes(files, deflate ? LEVEL : 0);
 }

@@ -3,12 +3,12 @@
  * Only run_kwargs.json and timings.json hold anything that differs between two runs of the same inputs and options.
  */
 import { join } from "node:path";
-import { writeFileAtomic } from "../io/atomic-write.ts";
+import { type FileContent, FileSet, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeather, encodeFeatherBatches, type FeatherColumn } from "../io/feather.ts";
 import { encodeNpy } from "../io/npy.ts";
 import { encodeNpz, type NpzEntry } from "../io/npz.ts";
 import type { ExtrinsicSamples } from "../stages/extrinsic.ts";
-import type { BankResult, CoherentRows, Posterior, SummaryResults } from "../stages/posterior.ts";
+import type { BankResult, CoherentRows, Posterior } from "../stages/posterior.ts";
 import { BANKS_FOLDER, makeFolder } from "./rundir.ts";
 
 /** Stage 2 of one bank: the samples that passed. */
@@ -46,39 +46,47 @@ export interface RunFiles {
   readonly reference: Uint8Array;
 }
 
+/** How a file is written: alone, or as one of a set. */
+type Write = (path: string, content: FileContent) => void;
+
 /**
  * Writes everything; summary_results.json last, so that a directory that has it is complete.
  * @throws DotpeError cannotCreate.
  */
-export function writeResults(rundir: string, files: RunFiles): void {
-  writeRunKwargs(rundir, files.runKwargs);
-  for (const incoherent of files.incoherent) writeIncoherent(rundir, incoherent);
-  writeExtrinsic(rundir, files.extrinsic);
-  writeReference(rundir, files.reference);
-  for (const { id, dt } of files.results) writeAlignment(rundir, id, dt);
-  writeSamples(rundir, files.posterior.samples);
-  const { files: tables, progress, grid, bank_j } = files.rows;
-  tables.commit(progress, grid, bank_j);
-  writeSummary(rundir, files.posterior.summary);
+export async function writeResults(rundir: string, files: RunFiles): Promise<void> {
+  const { rows, posterior } = files;
+  const set = new FileSet();
+  const write: Write = (path, content) => set.write(path, content);
+  try {
+    writeRunKwargs(rundir, files.runKwargs, write);
+    for (const incoherent of files.incoherent) writeIncoherent(rundir, incoherent, write);
+    writeExtrinsic(rundir, files.extrinsic, write);
+    write(join(rundir, "reference.npz"), files.reference);
+    for (const { id, dt } of files.results) writeAlignment(rundir, id, dt, write);
+    // The rows are read once more, if every one is a sample.
+    write(join(rundir, "samples.feather"), encodeFeatherBatches(posterior.samples));
+    rows.files.complete(rows.progress, rows.grid, rows.bank_j, set);
+    await set.commit();
+  } catch (error) {
+    set.discard();
+    throw error;
+  }
+  writeFileAtomic(join(rundir, "summary_results.json"), toJson(posterior.summary));
 }
 
-export function writeRunKwargs(rundir: string, runKwargs: Readonly<Record<string, unknown>>): void {
-  writeFileAtomic(join(rundir, "run_kwargs.json"), toJson(runKwargs));
+export function writeRunKwargs(
+  rundir: string,
+  runKwargs: Readonly<Record<string, unknown>>,
+  write: Write = writeFileAtomic,
+): void {
+  write(join(rundir, "run_kwargs.json"), toJson(runKwargs));
 }
 
 export function writeTimings(rundir: string, timings: Readonly<Record<string, unknown>>): void {
   writeFileAtomic(join(rundir, "timings.json"), toJson(timings));
 }
 
-export function writeReference(rundir: string, npz: Uint8Array): void {
-  writeFileAtomic(join(rundir, "reference.npz"), npz);
-}
-
 /** Infinities and NaN, which JSON does not have, become null. */
-export function writeSummary(rundir: string, summary: SummaryResults): void {
-  writeFileAtomic(join(rundir, "summary_results.json"), toJson(summary));
-}
-
 function toJson(value: unknown): string {
   return JSON.stringify(value, null, 4) + "\n";
 }
@@ -91,7 +99,11 @@ function bankFolder(rundir: string, id: string): string {
 }
 
 /** banks/<id>/intrinsic_samples.npz. */
-export function writeIncoherent(rundir: string, files: IncoherentFiles): void {
+export function writeIncoherent(
+  rundir: string,
+  files: IncoherentFiles,
+  write: Write = writeFileAtomic,
+): void {
   const { id, inds, lnlikes_di, incoherent_lnlikes } = files;
   const n_i = inds.length;
   const entries: NpzEntry[] = [{ name: "inds", shape: [n_i], dtype: "i8", data: inds }];
@@ -102,22 +114,31 @@ export function writeIncoherent(rundir: string, files: IncoherentFiles): void {
   if (incoherent_lnlikes !== undefined) {
     entries.push({ name: "incoherent_lnlikes", shape: [n_i], dtype: "f8", data: incoherent_lnlikes });
   }
-  writeFileAtomic(join(bankFolder(rundir, id), "intrinsic_samples.npz"), encodeNpz(entries));
+  write(join(bankFolder(rundir, id), "intrinsic_samples.npz"), encodeNpz(entries));
 }
 
 /** banks/<id>/intrinsic_sample_processor_cache.json: time alignment (s) by bank index. */
-export function writeAlignment(rundir: string, id: string, { inds, dt }: BankResult["dt"]): void {
+export function writeAlignment(
+  rundir: string,
+  id: string,
+  { inds, dt }: BankResult["dt"],
+  write: Write = writeFileAtomic,
+): void {
   const byIndex = Object.fromEntries(Array.from(inds, (i, j) => [i, dt[j]]));
   const path = join(bankFolder(rundir, id), "intrinsic_sample_processor_cache.json");
-  writeFileAtomic(path, JSON.stringify(byIndex) + "\n");
+  write(path, JSON.stringify(byIndex) + "\n");
 }
 
 /** extrinsic_samples.feather, response_dpe.npy, used_bank_idx.npy, used_sample_idx.npy, timeshift_dbe.npy. */
-export function writeExtrinsic(rundir: string, files: ExtrinsicFiles): void {
+export function writeExtrinsic(
+  rundir: string,
+  files: ExtrinsicFiles,
+  writeFile: Write = writeFileAtomic,
+): void {
   const { samples, n_d, response_dpe, usedBankIdx, usedSampleIdx, timeshifts } = files;
   const { lat, lon, _phi_ref, psi, t_geocenter, weights, log_prior_weights } = samples;
   const columns = { lat, lon, _phi_ref, psi, t_geocenter, weights, log_prior_weights };
-  const write = (name: string, bytes: Uint8Array) => writeFileAtomic(join(rundir, name), bytes);
+  const write = (name: string, bytes: Uint8Array) => writeFile(join(rundir, name), bytes);
   write("extrinsic_samples.feather", encodeFeather(floatColumns(columns)));
   write("response_dpe.npy", encodeNpy([n_d, 2, samples.n_e], { dtype: "f8", data: response_dpe }));
   if (usedBankIdx !== undefined)
@@ -151,11 +172,6 @@ function timeshift_dbe(fbin: Float64Array, t_de: Float64Array, n_d: number): Flo
 export function rowPaths(rundir: string, banks: readonly { readonly id: string }[]) {
   const name = "prob_samples.feather";
   return { merged: join(rundir, name), banks: banks.map(({ id }) => join(bankFolder(rundir, id), name)) };
-}
-
-/** samples.feather, from `Posterior.samples`. */
-export function writeSamples(rundir: string, samples: Posterior["samples"]): void {
-  writeFileAtomic(join(rundir, "samples.feather"), encodeFeatherBatches(samples));
 }
 
 function floatColumns(columns: Record<string, Float64Array>): FeatherColumn[] {

@@ -43,6 +43,9 @@ export interface EncodedBatch {
   readonly weightsAt: number;
 }
 
+/** In front of a buffer: its length, or -1 where it is not compressed. */
+const PREFIX_BYTES = 8;
+
 export class BatchEncoder {
   private readonly body = new BatchBody("zstd");
   private words = new Int32Array(0);
@@ -128,48 +131,39 @@ function repeated(id: Uint8Array, n: number): Uint8Array {
   return out;
 }
 
-/** Rows of a batch, by the names of their columns. */
-export interface BatchColumns {
-  readonly n: number;
-  readonly i: Int32Array;
-  readonly e: Int32Array;
-  readonly o: Int32Array;
-  readonly lnl_marginalized: Float64Array;
-  readonly ln_posterior: Float64Array;
-  readonly bestfit_lnlike: Float64Array;
-  readonly d_h_1Mpc: Float64Array;
-  readonly h_h_1Mpc: Float64Array;
-}
+type ColumnName = (typeof BANK_SCHEMA)[number]["name"];
 
-/** Decodes what `BatchEncoder` made. @param bytes metadata and body */
-export function decodeBatch(bytes: Uint8Array, metadataBytes: number): BatchColumns {
-  const header = FlatTable.root(bytes.subarray(8, metadataBytes)).table(2);
-  if (header === null) throw new Error("a batch has no header");
-  const n = header.int64(0);
-  const buffers = header.structs(2, 16);
-  const column = (name: string) => {
-    const span = buffers[2 * BANK_SCHEMA.findIndex((one) => one.name === name) + 1];
-    const start = metadataBytes + readInt64(span, 0);
-    return n === 0 ? new ArrayBuffer(0) : unpacked(bytes.subarray(start, start + readInt64(span, 8)));
-  };
-  const integers = (name: string) => {
-    const words = new Int32Array(column(name));
-    return Int32Array.from({ length: n }, (_, r) => words[2 * r]);
-  };
-  const numbers = (name: string) => new Float64Array(column(name));
-  return {
-    ...{ n, i: integers("i"), e: integers("e"), o: integers("o") },
-    lnl_marginalized: numbers("lnl_marginalized"),
-    ln_posterior: numbers("ln_posterior"),
-    bestfit_lnlike: numbers("bestfit_lnlike"),
-    d_h_1Mpc: numbers("d_h_1Mpc"),
-    h_h_1Mpc: numbers("h_h_1Mpc"),
-  };
-}
+/** Columns of a batch that `BatchEncoder` made, decoded when they are asked for. */
+export class BatchReader {
+  private readonly buffers: DataView[];
+  private readonly body: Uint8Array;
 
-/** A buffer of a compressed batch: its length, or -1 where it is not compressed, then its bytes. */
-function unpacked(buffer: Uint8Array): ArrayBuffer {
-  const view = new DataView(buffer.buffer, buffer.byteOffset, 8);
-  const bytes = readInt64(view, 0) === -1 ? buffer.slice(8) : Bun.zstdDecompressSync(buffer.slice(8));
-  return new Uint8Array(bytes).buffer;
+  constructor(bytes: Uint8Array, metadataBytes: number) {
+    const header = FlatTable.root(bytes.subarray(8, metadataBytes)).table(2);
+    if (header === null) throw new Error("a batch has no header");
+    this.buffers = header.structs(2, 16);
+    this.body = bytes.subarray(metadataBytes);
+  }
+
+  numbers(name: Exclude<ColumnName, "i" | "e" | "o">): Float64Array {
+    const { buffer, byteOffset, length } = this.unpacked(name);
+    return new Float64Array(buffer, byteOffset, length / 8);
+  }
+
+  /** 64-bit integers; the low halves, which are all there is, stand at even places. */
+  words(name: "i" | "e" | "o"): Int32Array {
+    const { buffer, byteOffset, length } = this.unpacked(name);
+    return new Int32Array(buffer, byteOffset, length / 4);
+  }
+
+  /** At an offset that is a multiple of 8. */
+  private unpacked(name: ColumnName): Uint8Array {
+    const span = this.buffers[2 * BANK_SCHEMA.findIndex((one) => one.name === name) + 1];
+    const start = readInt64(span, 0);
+    const packed = this.body.subarray(start + PREFIX_BYTES, start + readInt64(span, 8));
+    const prefix = new DataView(this.body.buffer, this.body.byteOffset + start, PREFIX_BYTES);
+    const isPlain = readInt64(prefix, 0) === -1;
+    const bytes = isPlain ? packed : Bun.zstdDecompressSync(packed as Uint8Array<ArrayBuffer>);
+    return bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  }
 }

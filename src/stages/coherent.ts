@@ -1,5 +1,5 @@
 /** Stage 5: the likelihood of an accepted intrinsic sample with a tile of extrinsic samples on the phase grid. */
-import { hash32 } from "../gw/random.ts";
+import { hash32, hashOf, hashOn } from "../gw/random.ts";
 import type { Kernels, TileRows } from "../kernels/table.ts";
 import { scratchF64 } from "../workers/arena.ts";
 import { SampleReader } from "./bank-samples.ts";
@@ -19,18 +19,29 @@ export const bestfitLnL = (dh: number, hh: number) => (dh > 0 ? (0.5 * dh * dh) 
 export const groupOf = ({ bestPerBank }: Pick<CoherentPlan, "bestPerBank">, bank: number) =>
   bestPerBank ? bank : 0;
 
-/** The phase at which (bank, i, e) is a probe, or -1: a property of the sample, not of how the work is cut. */
-export function probePhase(
+/**
+ * Appends the probes among extrinsic samples e0 <= e < e0 + n, as e - e0 and the phase of each: a property of (bank, i, e),
+ * not of how the work is cut.
+ */
+export function findProbes(
+  found: number[],
   bank: number,
   i: number,
-  e: number,
-  plan: Pick<CoherentPlan, "probeEvery" | "seed">,
+  e0: number,
+  n: number,
+  { probeEvery, seed }: Pick<CoherentPlan, "probeEvery" | "seed">,
   n_o: number,
-) {
-  const hash = hash32(plan.seed ^ bank, i, e, 0x9e3779b9);
-  if (hash % plan.probeEvery !== 0) return -1;
-  return hash32(hash, i, e, bank) % n_o;
+): void {
+  const half = hashOf(seed ^ bank, i);
+  for (let k = 0; k < n; k++) {
+    const hash = hashOn(half, e0 + k, PROBES);
+    // hash % probeEvery, which is exact this way too and much quicker.
+    if (hash - Math.floor(hash / probeEvery) * probeEvery !== 0) continue;
+    found.push(k, hash32(hash, i, e0 + k, bank) % n_o);
+  }
 }
+
+const PROBES = 0x9e3779b9;
 
 /** Coefficients of F+F+, F+Fx, FxFx in <h|h>: component 0 of equal modes, then re and im of each difference. */
 function responseCoefficients(

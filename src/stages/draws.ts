@@ -13,6 +13,7 @@ import {
   type SampleRows,
   type SampleSources,
   sampleTable,
+  shownTable,
   TABLE_COUNTER,
   type TableColumn,
 } from "./sample-table.ts";
@@ -24,7 +25,8 @@ export interface DrawInput extends SampleSources {
 /**
  * Draws rows by weight, and gives the rows in the files their weights on the way.
  * @param n_draws rows with replacement, each with probability proportional to its weight; all of weight 1
- * @returns them, and a table of samples of equal weight spread over all rows, both as columns of samples.feather
+ * @returns them as columns of samples.feather, and a table for `parameterSummaries` of samples of equal weight spread over
+ * all rows
  */
 export async function drawSamples(
   pool: Pool,
@@ -40,14 +42,17 @@ export async function drawSamples(
   const distanceShare = shareF64(Float64Array.of(...distance[0], ...distance[1]));
   const plan: FinishPlan = {
     ...rows,
+    n_draws,
     ...placePicks(shares, weight_c),
     distanceShare,
     picked: sampleRows(shares.length),
   };
   await pool.run("finish", plan, rows.grid.n_chunks);
-  const tableOf = (first: number, n: number) =>
-    sampleTable(cutRows(plan.picked, first, first + n), new Float64Array(n).fill(1), input);
-  return { samples: tableOf(0, n_draws), table: tableOf(n_draws, n_table) };
+  const drawn = cutRows(plan.picked, 0, n_draws);
+  return {
+    samples: sampleTable(drawn, new Float64Array(n_draws).fill(1), input),
+    table: shownTable(cutRows(plan.picked, n_draws, shares.length), input),
+  };
 }
 
 /** Which chunk each share of the cumulative weights falls into, and where in it. */
@@ -83,12 +88,22 @@ export function* everySample(rows: WrittenRows, input: DrawInput): Generator<Tab
   for (let c = 0; c < grid.n_chunks; c++) {
     const n = placeOf(progress, c, "merged").n_rows;
     if (n === 0) continue;
-    const columns = readChunk(rows, c);
+    const batch = readChunk(rows, c);
     const { bank } = chunkAt(grid, bank_j, c);
     const share = distanceShares(n, input.options.seed, first);
-    const { d_h_1Mpc, h_h_1Mpc, ln_posterior } = columns;
+    const integers = (name: "i" | "e" | "o") => {
+      const words = batch.words(name);
+      return new Int32Array(n).map((_, r) => words[2 * r]);
+    };
+    const [d_h_1Mpc, h_h_1Mpc] = [batch.numbers("d_h_1Mpc"), batch.numbers("h_h_1Mpc")];
+    const ln_posterior = batch.numbers("ln_posterior");
     const d_luminosity = share.map((u, r) => sampleDistance(u, d_h_1Mpc[r], h_h_1Mpc[r]));
-    const samples = { ...columns, bank: new Int32Array(n).fill(bank), d_luminosity };
+    const samples: SampleRows = {
+      ...{ bank: new Int32Array(n).fill(bank), i: integers("i"), e: integers("e"), o: integers("o") },
+      ...{ ln_posterior, d_h_1Mpc, h_h_1Mpc, d_luminosity },
+      lnl_marginalized: batch.numbers("lnl_marginalized"),
+      bestfit_lnlike: batch.numbers("bestfit_lnlike"),
+    };
     const lnWeight = lnTotal_k[bank] + lnMerged;
     yield sampleTable(
       samples,

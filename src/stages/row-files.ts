@@ -5,7 +5,7 @@
  * is added in the turn.
  */
 import { type BatchPlace, fileHead, fileTail } from "../io/arrow-message.ts";
-import { PartFile, writeAt } from "../io/atomic-write.ts";
+import { type FileSet, PartFile, writeAt } from "../io/atomic-write.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import { BANK_COLUMNS, type EncodedBatch, MERGED_COLUMNS } from "./chunk-batch.ts";
 import { N_Q, type PairSums, type PartSums } from "./chunk-rows.ts";
@@ -123,8 +123,8 @@ export class RowFiles {
     return { merged: of(this.merged), banks: this.banks.map(of) };
   }
 
-  /** Completes the files and gives them their names. @throws DotpeError cannotCreate. */
-  commit(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array): void {
+  /** Ends the files and leaves them to a set. @throws DotpeError cannotCreate. */
+  complete(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array, set: FileSet): void {
     const places: ChunkPlace[][] = [[], ...this.banks.map(() => [])];
     for (let c = 0; c < grid.n_chunks; c++) {
       places[0].push(placeOf(progress, c, "merged"));
@@ -134,7 +134,7 @@ export class RowFiles {
       const batches = places[f].filter(({ n_rows }) => n_rows > 0);
       const tail = fileTail(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS, batches);
       writeAt(file, tail, progress.bytes_f[f]);
-      file.commit(progress.bytes_f[f] + tail.length);
+      set.add(file, progress.bytes_f[f] + tail.length);
     });
   }
 

@@ -5,7 +5,7 @@ import { writeAt } from "../io/atomic-write.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import type { CoherentRows } from "./bank-posterior.ts";
-import { type BatchColumns, decodeBatch } from "./chunk-batch.ts";
+import { BatchReader } from "./chunk-batch.ts";
 import { chunkAt } from "./chunks.ts";
 import { type ChunkPlace, placeOf, type RowFiles, type SharedFile } from "./row-files.ts";
 import type { SampleRows } from "./sample-table.ts";
@@ -23,6 +23,8 @@ export interface FinishPlan extends WrittenRows {
   /** Picks firstPick_c[c] <= x < firstPick_c[c + 1] lie in chunk c: pick_x names them. */
   readonly firstPick_c: Int32Array;
   readonly pick_x: Int32Array;
+  /** So many picks are draws; of the others only what the table shows is wanted. */
+  readonly n_draws: number;
   /** By pick: the sum of the weights of its chunk's rows up to it, rising in a chunk; the share of its distances below its own. */
   readonly target: Float64Array;
   readonly distanceShare: Float64Array;
@@ -75,27 +77,50 @@ function readAll({ fd, path }: SharedFile, into: Uint8Array, position: number): 
 }
 
 /** The merged file's rows of a chunk, which has some. */
-export function readChunk({ progress, files }: WrittenRows, c: number): BatchColumns {
+export function readChunk(
+  { progress, files }: Pick<WrittenRows, "progress" | "files">,
+  c: number,
+): BatchReader {
   const { offset, metadataBytes, bodyBytes } = placeOf(progress, c, "merged");
   const bytes = new Uint8Array(metadataBytes + bodyBytes);
   readAll(files.merged, bytes, offset);
-  return decodeBatch(bytes, metadataBytes);
+  return new BatchReader(bytes, metadataBytes);
 }
 
 function pickIn(plan: FinishPlan, c: number, bank: number, weights: Float64Array): void {
-  const { firstPick_c, pick_x, target, distanceShare, picked } = plan;
-  const rows = readChunk(plan, c);
-  let [row, sum] = [-1, 0];
-  const last = weights.findLastIndex((weight) => weight > 0);
-  for (let x = firstPick_c[c]; x < firstPick_c[c + 1]; x++) {
-    const pick = pick_x[x];
-    while (row < last && !(sum > target[pick])) sum += weights[++row];
+  const { firstPick_c, pick_x, target, distanceShare, picked, n_draws } = plan;
+  const batch = readChunk(plan, c);
+  const picks = pick_x.subarray(firstPick_c[c], firstPick_c[c + 1]);
+  const rows = rowsAt(weights, picks, target);
+  for (const name of ["i", "e", "o"] as const) {
+    const words = batch.words(name);
+    picks.forEach((pick, x) => {
+      picked[name][pick] = words[2 * rows[x]];
+    });
+  }
+  const isTableOnly = picks.every((pick) => pick >= n_draws);
+  for (const name of isTableOnly ? FOR_TABLE : FLOATS) {
+    const values = batch.numbers(name);
+    picks.forEach((pick, x) => {
+      picked[name][pick] = values[rows[x]];
+    });
+  }
+  const { d_h_1Mpc, h_h_1Mpc } = picked;
+  for (const pick of picks) {
     picked.bank[pick] = bank;
-    for (const name of ["i", "e", "o"] as const) picked[name][pick] = rows[name][row];
-    for (const name of FLOATS) picked[name][pick] = rows[name][row];
-    const { d_h_1Mpc, h_h_1Mpc } = picked;
     picked.d_luminosity[pick] = sampleDistance(distanceShare[pick], d_h_1Mpc[pick], h_h_1Mpc[pick]);
   }
 }
 
-const FLOATS = ["lnl_marginalized", "ln_posterior", "bestfit_lnlike", "d_h_1Mpc", "h_h_1Mpc"] as const;
+/** The first row up to which the weights add up to more than the target of each pick; targets rise. */
+function rowsAt(weights: Float64Array, picks: Int32Array, target: Float64Array): Int32Array {
+  const last = weights.findLastIndex((weight) => weight > 0);
+  let [row, sum] = [-1, 0];
+  return picks.map((pick) => {
+    while (row < last && !(sum > target[pick])) sum += weights[++row];
+    return row;
+  });
+}
+
+const FOR_TABLE = ["d_h_1Mpc", "h_h_1Mpc"] as const;
+const FLOATS = [...FOR_TABLE, "lnl_marginalized", "ln_posterior", "bestfit_lnlike"] as const;

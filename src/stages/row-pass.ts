@@ -7,7 +7,7 @@ import type { TaskRunner } from "../workers/protocol.ts";
 import { ChunkPublisher, type PublisherPlan } from "./chunk-publisher.ts";
 import { ChunkRows } from "./chunk-rows.ts";
 import { type Chunk, chunkAt } from "./chunks.ts";
-import { bestfitLnL, Coherent, groupOf, LOOSE, probePhase } from "./coherent.ts";
+import { bestfitLnL, Coherent, findProbes, groupOf, LOOSE } from "./coherent.ts";
 import type { CoherentPlan } from "./coherent-plan.ts";
 import { BETTER, FAILED } from "./row-files.ts";
 
@@ -61,6 +61,7 @@ class RowMaker {
   private readonly raw = new ChunkRows();
   private readonly pieces: { slot: number; end: number }[] = [];
   private readonly probes_slot: Probe[][];
+  private readonly places: number[] = [];
 
   constructor(
     private readonly plan: RowPlan,
@@ -133,16 +134,15 @@ class RowMaker {
   }
 
   private probe(j: number, slot: number, t: number, threshold: number): void {
-    const { evaluator, plan } = this;
+    const { evaluator, plan, places } = this;
     const { coherent, items } = plan;
-    const probes = this.probes_slot[slot];
     const { e0, n } = evaluator.rangeOf(t);
-    const [bank, i] = [items.bank_j[j], items.i_j[j]];
-    for (let e = 0; e < n; e++) {
-      const o = probePhase(bank, i, e0 + e, coherent, coherent.phases.n_o);
-      if (o < 0) continue;
+    places.length = 0;
+    findProbes(places, items.bank_j[j], items.i_j[j], e0, n, coherent, coherent.phases.n_o);
+    for (let k = 0; k < places.length; k += 2) {
+      const [e, o] = [places[k], places[k + 1]];
       const [dh, hh] = [evaluator.dhAt(e, o), evaluator.hhAt(e, o)];
-      if (!(bestfitLnL(dh, hh) > threshold)) probes.push({ e: e0 + e, dh, hh });
+      if (!(bestfitLnL(dh, hh) > threshold)) this.probes_slot[slot].push({ e: e0 + e, dh, hh });
     }
   }
 

@@ -1,7 +1,7 @@
 /** Stage 6: which rows are drawn, and the table of physical parameters made of them. */
 
 import { type Bank, SAMPLE_COLUMNS } from "../gw/bank.ts";
-import { derivedColumns, type NetworkFrame } from "../gw/prior.ts";
+import { derivedColumns, intrinsicDerivedColumns, type NetworkFrame } from "../gw/prior.ts";
 import { STREAMS, uniform } from "../gw/random.ts";
 import { greenwichMeanSiderealTime } from "../gw/sidereal.ts";
 import { lonToRa } from "../gw/sky-angles.ts";
@@ -78,6 +78,18 @@ export function sampleTable(rows: SampleRows, weights: Float64Array, sources: Sa
     ...floatColumns({ ...aligned, ...sky, ...distance }),
     ...floatColumns(derivedColumns(physical, sources.frame)),
   ];
+}
+
+/** Columns of `sampleTable` that a summary of parameters is made of. */
+export function shownTable(rows: SampleRows, sources: SampleSources): TableColumn[] {
+  const intrinsic = intrinsicColumns(rows, sources);
+  const { lat, lon, t_geocenter_linfree } = extrinsicColumns(rows, sources);
+  const { t_geocenter } = alignedColumns(rows, sources, t_geocenter_linfree);
+  const { d_luminosity } = rows;
+  return floatColumns({
+    ...{ ...intrinsic, ...intrinsicDerivedColumns(intrinsic), d_luminosity, t_geocenter },
+    ...skyColumns({ lat, lon }, sources.frame),
+  });
 }
 
 type Floats = Record<string, Float64Array>;
