@@ -2,7 +2,7 @@
 #   make demo    build, then run on a real event with a small bank, into ./demo
 #   make test    build, then all tests; the last line is `N passed, N failed`
 #   make build   dist/dotpe-hpc, one file with everything inside
-#   make bench   time the kernels and the stages
+#   make bench   time kernels, stages and runs; BENCH='--size full --json new.json' passes options on
 #   make check   formatter, linter, type checker
 
 .PHONY: build demo test bench check
@@ -24,7 +24,7 @@ test: $(BINARY)
 	@$(BUN) test/run-all.ts
 
 bench: $(BINARY)
-	$(BUN) bench/main.ts
+	$(BINARY) bench $(BENCH)
 
 check: $(MODULES)
 	node_modules/.bin/biome check .

@@ -14,6 +14,8 @@ export interface Size {
   readonly block: number;
   /** Times that each measurement is made. */
   readonly repeats: number;
+  /** Spent on each variant of a kernel. */
+  readonly kernelSeconds: number;
   readonly flags: readonly string[];
   /** Bank samples at which one thread and workers are compared. */
   readonly crossover: readonly number[];
@@ -23,12 +25,15 @@ const USUAL = ["--n-ext", "1024", "--n-phi", "50", "--n-t", "128", "--seed", "1"
 
 export const SIZES: Readonly<Record<"micro" | "small" | "full", Size>> = {
   micro: {
-    ...{ n_i: 64, block: 32, repeats: 1, crossover: [16, 64] },
+    ...{ n_i: 64, block: 32, repeats: 1, kernelSeconds: 0.002, crossover: [16, 64] },
     flags: ["--n-ext", "64", "--n-phi", "16", "--n-t", "32", "--seed", "1"],
   },
-  small: { n_i: 4096, block: 256, repeats: 3, flags: USUAL, crossover: [16, 64, 256, 1024, 4096] },
+  small: {
+    ...{ n_i: 4096, block: 256, repeats: 3, kernelSeconds: 0.1, flags: USUAL },
+    crossover: [16, 64, 256, 1024, 4096],
+  },
   full: {
-    ...{ n_i: 16_384, block: 256, repeats: 7, flags: USUAL },
+    ...{ n_i: 16_384, block: 256, repeats: 7, kernelSeconds: 0.5, flags: USUAL },
     crossover: [16, 32, 64, 128, 256, 512, 1024, 2048, 4096],
   },
 };
@@ -42,10 +47,13 @@ export interface Problem {
   /** Folder for everything that is made; removed afterwards by the caller. */
   readonly scratch: string;
   readonly repeats: number;
+  readonly kernelSeconds: number;
   readonly crossover: readonly number[];
   readonly cores: number;
   /** Bank samples of all banks. */
   readonly n_i: number;
+  /** Directory of the first run. */
+  readonly base: string;
   /** Of the first run: flags that take its reference waveform, extrinsic samples, accepted bank samples. */
   readonly from: { readonly reference: string[]; readonly extrinsic: string[]; readonly accepted: string[] };
   /** The first run: with cold caches, so not a measurement. */
@@ -70,8 +78,8 @@ export async function openProblem(
   const modes = bins.mArr.length;
   return {
     label: `${event.name}, ${event.n_d} detectors, ${n_i} bank samples of ${modes} modes and ${bins.fbin.length} bins, ${size.flags.join(" ")}`,
-    ...{ inputs, scratch, n_i, first },
-    ...{ flags: size.flags, repeats: size.repeats, cores: allowedCores() },
+    ...{ inputs, scratch, n_i, first, base },
+    ...{ flags: size.flags, repeats: size.repeats, kernelSeconds: size.kernelSeconds, cores: allowedCores() },
     crossover: size.crossover.filter((n) => n <= banks[0].n_i),
     from: {
       reference: ["--reference", join(base, "reference.npz")],

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { finiteOnly, type Recorded } from "./compare.ts";
+import { measureKernels } from "./kernels.ts";
 import { machineName, openProblem, type Problem, type SizeName } from "./problem.ts";
 import { measureCrossover, measureScaling } from "./scaling.ts";
 import { formatPart, type Part } from "./table.ts";
@@ -11,6 +12,7 @@ import { measureRun, measureStages, WholeRuns } from "./whole-run.ts";
 type Measure = (problem: Problem, whole: WholeRuns, size: SizeName) => Promise<Part>;
 
 const MEASURES = {
+  kernels: measureKernels,
   stages: measureStages,
   run: measureRun,
   scaling: measureScaling,

@@ -12,7 +12,7 @@ const FLAGS: readonly FlagSpec[] = [
   },
   {
     ...{ name: "only", kind: "value", group: GROUP, hint: "PART,..." },
-    help: "only these parts: stages, run, scaling, crossover (all)",
+    help: "only these parts: kernels, stages, run, scaling, crossover (all)",
   },
   {
     ...{ name: "json", kind: "value", group: GROUP, hint: "FILE" },

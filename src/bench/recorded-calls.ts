@@ -1,11 +1,11 @@
-/** The calls of every kernel in a task of a stage, with the arguments that the program gives them on the real event. */
-import { openNpz } from "../src/io/npz.ts";
-import { type Kernels, loadKernels } from "../src/kernels/table.ts";
-import { bestfitLnL, Coherent } from "../src/stages/coherent.ts";
-import { type CoherentPlan, type ExtrinsicSet, planCoherent } from "../src/stages/coherent-plan.ts";
-import { openIncoherent, planIncoherent } from "../src/stages/incoherent.ts";
-import { runPath, SMALL } from "../test/reference-cases.ts";
-import { openSubject } from "./equivalence/subject.ts";
+/** The calls of every kernel in a task of a stage, with the arguments that the program gives them. */
+import type { Event } from "../gw/event.ts";
+import type { Reference } from "../gw/reference.ts";
+import { type Kernels, loadKernels } from "../kernels/table.ts";
+import type { BankBins } from "../stages/bank-samples.ts";
+import { bestfitLnL, Coherent } from "../stages/coherent.ts";
+import { type CoherentPlan, type ExtrinsicSet, planCoherent } from "../stages/coherent-plan.ts";
+import { openIncoherent, planIncoherent } from "../stages/incoherent.ts";
 
 export type KernelName = Exclude<keyof Kernels, "name">;
 type AnyKernel = (...args: unknown[]) => unknown;
@@ -21,13 +21,23 @@ export const SIZES = { n_t: 128, n_phi: 50, n_e: 128, maxDrop: 20 };
 /** Waveforms of a task. */
 export const N_WAVEFORMS = 4;
 
+/** What calls are recorded on. */
+export interface Subject {
+  readonly event: Event;
+  readonly bins: BankBins;
+  readonly reference: Reference;
+  readonly extrinsic: ExtrinsicSet;
+  /** Accepted samples of the first bank, at least one. */
+  readonly accepted: Int32Array;
+}
+
 /** Stage 2, and stage 5 with one tile of extrinsic samples, for the same accepted waveforms. */
-export function recordStages(): { stages: StageCalls[]; sizes: string } {
-  const { bins, reference, event, extrinsic, one } = openSubject(SMALL);
-  const accepted = openNpz(runPath(one, "banks", "bank_0", "intrinsic_samples.npz"))
-    .get("inds")
-    .toInt32();
-  const items = { bank_j: new Int32Array(N_WAVEFORMS), i_j: accepted.slice(0, N_WAVEFORMS) };
+export function recordStages({ event, bins, reference, extrinsic, accepted }: Subject): {
+  stages: StageCalls[];
+  sizes: string;
+} {
+  const i_j = Int32Array.from({ length: N_WAVEFORMS }, (_, j) => accepted[j % accepted.length]);
+  const items = { bank_j: new Int32Array(N_WAVEFORMS), i_j };
   const { n_t, n_phi, n_e, maxDrop } = SIZES;
   const dt = 1 / (2 * event.f[event.n_f - 1]);
   const incoherent = planIncoherent(bins, reference, items, {
