@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { bandOfEvent, openBank } from "../src/gw/bank.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { referenceFromSample } from "../src/gw/reference-waveform.ts";
+import { loadKernels } from "../src/kernels/table.ts";
 import { type IncoherentPlan, planIncoherent } from "../src/stages/incoherent.ts";
 import { Pool } from "../src/workers/pool.ts";
 import { BANK, EVENT } from "./make-inputs.ts";
@@ -12,14 +13,14 @@ const bank = openBank(BANK, "bank_0");
 const band = bandOfEvent(event, bank.config.fbin);
 const bins = { banks: [bank], mArr: bank.config.m_arr, b0: band.b0, fbin: band.fbin };
 const arrival_d = new Float64Array(event.n_d).fill(event.tcoarse);
-const reference = referenceFromSample(event, band, bank, 0, arrival_d);
+const reference = referenceFromSample(event, band, bank, 0, arrival_d, loadKernels("auto"));
 const TASK = 4;
 
 /** Stage 2 on n items: the bank's samples again and again. */
 function planOf(n: number): IncoherentPlan {
   const i_j = new Int32Array(n).map((_, j) => j % bank.n_i);
   const settings = { n_t: 128, n_phi: 32, dt: 1 / 1024, symmetric: true, taskSize: TASK };
-  return planIncoherent(bins, reference, { bank_j: new Int32Array(n), i_j }, settings);
+  return planIncoherent(bins, reference, { bank_j: new Int32Array(n), i_j }, settings, loadKernels("auto"));
 }
 
 const pool = new Pool(2, "auto");
