@@ -1,5 +1,5 @@
 /** Stage 5 for waveforms that are given, aligned already: the program's own plan and tasks, without threshold. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bank, BankBlock } from "../../src/gw/bank.ts";
@@ -45,8 +45,9 @@ export async function phaseProducts(
 function writeBlock(folder: string, { bins }: Subject, waveforms: Waveforms): BankBlock {
   const { n_i, amplitude_impb, phase_impb } = waveforms;
   const [n_m, n_b] = [bins.mArr.length, bins.fbin.length];
+  mkdirSync(join(folder, "waveforms"));
   const write = (name: string, data: Float64Array) => {
-    const path = join(folder, name);
+    const path = join(folder, "waveforms", name);
     writeFileSync(path, encodeNpy([n_i, n_m, 2, n_b], { dtype: "f8", data }));
     return path;
   };
