@@ -1,7 +1,8 @@
 /** A bank sample's waveform carried from the bins to the event's FFT grid. */
 import type { GridFunction } from "../kernels/setup-table.ts";
 import type { EventBand } from "./band.ts";
-import { type Bank, mapBlock } from "./bank.ts";
+import type { Bank } from "./bank.ts";
+import { BankReader, bankFiles } from "./bank-reader.ts";
 import type { ComplexArray } from "./reference-entries.ts";
 import type { GridWaveform } from "./relative-binning.ts";
 import type { Setting } from "./setting.ts";
@@ -16,19 +17,21 @@ export interface SampleBins {
 
 /** Sample i of a bank on the bins b0 <= b < b1. @throws DotpeError noInput, badData if the files have changed. */
 export function sampleBins(bank: Bank, i: number, { b0, b1 }: EventBand): SampleBins {
-  const block = bank.blocks.find(({ i0, n_i }) => i >= i0 && i < i0 + n_i);
-  if (block === undefined) throw new RangeError(`bank ${bank.id} has no sample ${i}`);
-  const { amplitude, phase } = mapBlock(block);
-  const [n_mp, n_b] = [2 * block.n_m, block.n_b];
-  const start = (i - block.i0) * n_mp * n_b;
+  const reader = new BankReader(bankFiles(bank));
+  try {
+    reader.load(i, i + 1);
+  } finally {
+    reader.close();
+  }
+  const n_b = bank.config.fbin.length;
   const take = (x: Float64Array) => {
-    const out_mpb = new Float64Array(n_mp * (b1 - b0));
-    for (let mp = 0; mp < n_mp; mp++) {
-      out_mpb.set(x.subarray(start + mp * n_b + b0, start + mp * n_b + b1), mp * (b1 - b0));
+    const out_mpb = new Float64Array((x.length / n_b) * (b1 - b0));
+    for (let mp = 0; mp * n_b < x.length; mp++) {
+      out_mpb.set(x.subarray(mp * n_b + b0, mp * n_b + b1), mp * (b1 - b0));
     }
     return out_mpb;
   };
-  return { amplitude_mpb: take(amplitude), phase_mpb: take(phase) };
+  return { amplitude_mpb: take(reader.amplitude), phase_mpb: take(reader.phase) };
 }
 
 /** `h0` on the grid is a view of the setting's, so the next sample takes its place. */
