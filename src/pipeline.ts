@@ -74,13 +74,15 @@ async function runStages(
   if (inputs.band.note) report.note(inputs.band.note);
   const stage4 = imported ? undefined : new ExtrinsicStage(context.pool, { event, bins, options });
   const reference = await findReference(context);
-  const table = shareTable(buildDistanceTable());
-  stage4?.begin(reference, table);
+  stage4?.begin(reference);
   clock.lap("setup");
   const kept = (await incoherent(context, reference)).map(ascending);
   clock.lap("incoherent");
   const accepted = itemsOf(kept);
   const order = bestFirst(kept);
+  const table = stage4
+    ? await stage4.table()
+    : shareTable(buildDistanceTable(undefined, context.pool.kernels));
   const drawn = stage4
     ? await draw(context, stage4, accepted, order[0])
     : { samples: imported as ExtrinsicSamples };

@@ -11,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { buildDistanceTable } from "../src/gw/distance.ts";
 import { readReference } from "../src/gw/reference-file.ts";
 import { readFeather } from "../src/io/feather.ts";
 import { encodeNpy, toBigInt64 } from "../src/io/npy-write.ts";
@@ -58,14 +57,14 @@ describe("ln Z_i of real samples against brute force", () => {
     };
     const bins = { banks, mArr, b0: band.b0, fbin: band.fbin };
     const options = { seed: 1, nExt: 1, compat: "none", coherentScoreMinNEffectivePrior: 100 } as const;
-    const inputs = { event, bins, reference, table: buildDistanceTable(), options };
+    const inputs = { event, bins, reference, options };
     const prepared = await prepare(pool, inputs);
-    const { sky, products, beta_d } = await temper(pool, inputs, prepared, items);
+    const { sky, table, products, beta_d } = await temper(pool, inputs, prepared, items);
     const plan = {
       sky,
       products,
       beta_d,
-      table: inputs.table,
+      table,
       seed: 1,
       minNEffectivePrior: 100,
       firstRank: 0,

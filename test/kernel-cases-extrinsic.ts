@@ -16,6 +16,7 @@ const N_Q = 203;
 export function extrinsicCases(size: Size, seed: number): KernelCase[] {
   return [
     distanceCase(97 + size.n_b, seed),
+    distanceTableCase(),
     pointProductsCase(size, seed + 10),
     ...[0.5, Infinity].map((share) => keepPairsCase(size, seed + 20, share)),
     bestPositiveCase(size, seed + 20),
@@ -26,6 +27,8 @@ export function extrinsicCases(size: Size, seed: number): KernelCase[] {
     convolveCase(size.n_t, seed + 60),
     delayPriorCase(seed + 70),
     densityCase(size, seed + 80),
+    sumsCase(seed + 90),
+    chi2Case(size, seed + 100),
   ];
 }
 
@@ -53,6 +56,17 @@ function distanceCase(n: number, seed: number): KernelCase {
         ...([lnl, n, kernels.distanceMarginal] as const),
       );
       return { lnl };
+    },
+  };
+}
+
+/** The first and the last rows of the table: the kernels take them in groups. */
+function distanceTableCase(): KernelCase {
+  return {
+    name: "distanceRows and splineFilter",
+    run(kernels) {
+      const { coefficients, n_x, n_y } = buildDistanceTable(D_LUMINOSITY_MAX, kernels);
+      return { first: coefficients.slice(0, 20 * n_x), last: coefficients.slice((n_y - 20) * n_x) };
     },
   };
 }
@@ -86,14 +100,14 @@ function randomProducts(mArr: readonly number[], seed: number): PointProducts {
   return {
     ...{ n_x, n_kp },
     dh_qx: used(randomNumbers(N_Q * n_x, seed + 1), 2 * mArr.length, n_x),
-    hh_qk: used(hh, 2 * (1 + phaseGrid(mArr, 2).tables.n_k), n_kp),
+    hh_qk: used(hh, 2 * (1 + phaseGrid(mArr, 2).n_k), n_kp),
   };
 }
 
 /** Phases that fill no whole vector. */
 const N_PHI = 22;
 
-function keptPairs(kernels: Kernels, products: PointProducts, n_m: number, grid: PhaseGrid, maxDrop: number) {
+function keptPairs(kernels: Kernels, products: PointProducts, grid: PhaseGrid, maxDrop: number) {
   const room = N_Q * N_PHI;
   const kept: PairBuffers = {
     point_q: new Int32Array(N_Q),
@@ -104,7 +118,7 @@ function keptPairs(kernels: Kernels, products: PointProducts, n_m: number, grid:
     best: new Float64Array(1),
     bound_q: new Float64Array(N_Q),
   };
-  const n = kernels.keepPairs(kept, products, N_Q, grid, n_m, maxDrop);
+  const n = kernels.keepPairs(kept, products, N_Q, grid, maxDrop);
   const n_pairs = kept.pairStart_q[n];
   return {
     point: floats(kept.point_q.subarray(0, n)),
@@ -120,23 +134,26 @@ function keptPairs(kernels: Kernels, products: PointProducts, n_m: number, grid:
 function keepPairsCase({ mArr }: Size, seed: number, share: number): KernelCase {
   const products = randomProducts(mArr, seed);
   const grid = phaseGrid(mArr, N_PHI);
-  const [best] = keptPairs(referenceKernels, products, mArr.length, grid, Infinity).best;
+  const [best] = keptPairs(referenceKernels, products, grid, Infinity).best;
   return {
     name: `keepPairs within ${share} of the best`,
-    run: (kernels) => keptPairs(kernels, products, mArr.length, grid, share * best),
+    run: (kernels) => keptPairs(kernels, products, grid, share * best),
   };
 }
 
 function bestPositiveCase({ mArr }: Size, seed: number): KernelCase {
   const products = randomProducts(mArr, seed);
   const grid = phaseGrid(mArr, N_PHI);
-  const [best] = keptPairs(referenceKernels, products, mArr.length, grid, Infinity).best;
+  const [best] = keptPairs(referenceKernels, products, grid, Infinity).best;
   return {
     name: "bestPositive",
     run(kernels) {
-      const lnl = new Float64Array(N_Q);
-      kernels.bestPositive(lnl, products, N_Q, grid, mArr.length, best / 2);
-      return { lnl: lnl.map((x) => (x === -Infinity ? -1 : x)) };
+      const [found, enough] = [Infinity, 0.7 * best].map((limit) => {
+        const lnl = new Float64Array(N_Q);
+        kernels.bestPositive(lnl, products, N_Q, grid, best / 2, limit);
+        return lnl.map((x) => (x === -Infinity ? -1 : x));
+      });
+      return { found, enough };
     },
   };
 }
@@ -207,8 +224,12 @@ function drawCase({ n_d }: Size, seed: number): KernelCase {
       const { index_q, bin_dq, direction_q, prior_q, psi_q, position0_q } = points;
       return {
         n: Float64Array.of(n),
-        ...{ index: floats(index_q), bin: floats(bin_dq), direction: floats(direction_q) },
-        ...{ prior_q, psi_q, position0_q },
+        index: floats(index_q.subarray(0, n)),
+        bin: floats(bin_dq).filter((_, at) => at % n_u < n),
+        direction: floats(direction_q.subarray(0, n)),
+        prior: prior_q.slice(0, n),
+        psi: psi_q.slice(0, n),
+        position0: position0_q.slice(0, n),
       };
     },
   };
@@ -254,18 +275,30 @@ function convolveCase(n_t: number, seed: number): KernelCase {
   };
 }
 
+/** As the delays between any two of three detectors need it: forwards, backwards, and not at all in delay2. */
 function delayPriorCase(seed: number): KernelCase {
   const [max1, max2] = [7, 12];
   const reach = max1 + max2;
   const detectable = unit((2 * max1 + 1) * (2 * max2 + 1), seed);
   const weight = unit(2 * reach + 1, seed + 1);
+  const directions: [number, number, number, number][] = [
+    [1, 0, 0, 1],
+    [0, 1, 1, 0],
+    [-1, 1, -1, 0],
+    [-1, 0, -1, 1],
+    [1, -1, 0, -1],
+    [0, -1, 1, -1],
+  ];
   return {
     name: "delayPrior",
-    run(kernels) {
-      const out = new Float64Array(2 * reach + 1).fill(4);
-      kernels.delayPrior(out, detectable, weight, max1, max2, reach, -1, 1, -1, 0);
-      return { out };
-    },
+    run: (kernels) =>
+      Object.fromEntries(
+        directions.map((delays) => {
+          const [out, scratch] = [new Float64Array(2 * reach + 1), new Float64Array(2 * (2 * reach + 1))];
+          kernels.delayPrior(out.fill(4), scratch.fill(5), detectable, weight, max1, max2, reach, ...delays);
+          return [delays.join(), out];
+        }),
+      ),
   };
 }
 
@@ -281,6 +314,44 @@ function densityCase({ n_d }: Size, seed: number): KernelCase {
       const threshold = Float64Array.of(0.2, -Infinity, 0.7);
       kernels.proposalDensity(density, bin, lnl, prob, threshold, 64, ld, N_Q, n_c, n_d, n_t);
       return { density };
+    },
+  };
+}
+
+/** Points with many pairs, with one and with none that is worthwhile. */
+function sumsCase(seed: number): KernelCase {
+  const counts = Array.from({ length: 40 }, (_, q) => (q * 7) % 13);
+  const pairStart = Int32Array.from([
+    0,
+    ...counts.map((_, q) => counts.slice(0, q + 1).reduce((a, b) => a + b)),
+  ]);
+  const n = pairStart[40];
+  const [dh, hh] = [randomNumbers(n, seed), unit(n, seed + 1)];
+  return {
+    name: "worthwhilePairs and sumExp",
+    run(kernels) {
+      const [dhOut, hhOut, sum_q] = [new Float64Array(n), new Float64Array(n), new Float64Array(40).fill(3)];
+      const start_q = new Int32Array(41);
+      const found = kernels.worthwhilePairs(dhOut, hhOut, start_q, dh, hh, pairStart, 40, -0.3);
+      const largest = kernels.sumExp(sum_q, dhOut, start_q, 40);
+      return {
+        ...{ dh: dhOut.slice(0, found), hh: hhOut.slice(0, found), start: floats(start_q), sum_q },
+        largest: Float64Array.of(largest),
+      };
+    },
+  };
+}
+
+function chi2Case({ n_d, mArr, n_t }: Size, seed: number): KernelCase {
+  const n_x = paddedModes(mArr);
+  const dh = randomNumbers(n_d * n_t * 2 * n_x, seed);
+  const hh_d = unit(n_d, seed + 1).map((x) => x + 0.1);
+  return {
+    name: "incoherentChi2",
+    run(kernels) {
+      const chi2 = new Float64Array(n_d * n_t);
+      kernels.incoherentChi2(chi2, dh, hh_d, n_d, n_t, n_x);
+      return { chi2 };
     },
   };
 }

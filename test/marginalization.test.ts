@@ -73,7 +73,7 @@ function keptPairs(products: ReturnType<typeof pointBuffers>, n_q: number, n_phi
     best: new Float64Array(1),
     bound_q: new Float64Array(n_q),
   };
-  const n = kernels.keepPairs(kept, products, n_q, phaseGrid(M_ARR, n_phi), M_ARR.length, maxDrop);
+  const n = kernels.keepPairs(kept, products, n_q, phaseGrid(M_ARR, n_phi), maxDrop);
   const { point_q, pairStart_q, phase, dh, hh, best } = kept;
   const pairs = Array.from(point_q.subarray(0, n)).flatMap((point, k) =>
     Array.from({ length: pairStart_q[k + 1]! - pairStart_q[k]! }, (_, j) => {
@@ -155,7 +155,7 @@ describe("inner products of points", () => {
     const all = keptPairs(weaker, 400, 64, Infinity).pairs;
     const lnl_q = new Float64Array(400);
     const floor = 0.9 * Math.max(...all.map(({ lnL }) => lnL));
-    kernels.bestPositive(lnl_q, weaker, 400, phaseGrid(M_ARR, 64), M_ARR.length, floor);
+    kernels.bestPositive(lnl_q, weaker, 400, phaseGrid(M_ARR, 64), floor, Infinity);
     const expected = Float64Array.from(lnl_q, (_, q) =>
       Math.max(...all.slice(64 * q, 64 * (q + 1)).map(({ dh, lnL }) => (dh > 0 ? lnL : -Infinity))),
     );
@@ -240,7 +240,7 @@ describe("a marginalization", () => {
 
   test("tempering is chosen within its range and is no less efficient than the default", async () => {
     const { products } = signal;
-    const chi2_dt = incoherentChi2(products);
+    const chi2_dt = incoherentChi2(products, kernels);
     const u = temperingPoints(products.n_d, using.seed, using.options.n_chunk);
     const proposals = new ArrivalProposals(using.sky, products.n_t, kernels);
     const sampler = new ChunkSampler(products, using);

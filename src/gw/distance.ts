@@ -17,7 +17,7 @@
  * default d_max) and a - z < 10; outside that range `lnLikeMarginalized` integrates instead of interpolating.
  */
 
-import { distanceMarginal } from "../kernels/ref-distance.ts";
+import { distanceMarginal, distanceRows, logAOf, splineFilter } from "../kernels/ref-distance.ts";
 import type { Kernels } from "../kernels/table.ts";
 
 export const D_LUMINOSITY_MAX = 15000;
@@ -161,26 +161,14 @@ function zOf(y: number, nearby: number): number {
   return z;
 }
 
-/** ln a of an x at one z, by Newton's method from a nearby ln a. */
-function logAOf(x: number, z: number, rampAtZero: number, nearby: number): number {
-  let logA = nearby;
-  for (let iteration = 0; iteration < 50; iteration++) {
-    const a = Math.exp(logA);
-    const s = a - z + LEAD;
-    const root = Math.sqrt(s * s + SOFT * SOFT);
-    const excess = logA + STRETCH * (0.5 * (s + root) - rampAtZero) - x;
-    const step = excess / (1 + 0.5 * STRETCH * (1 + s / root) * a);
-    logA -= step;
-    if (Math.abs(step) < 1e-6) break;
-  }
-  return logA;
-}
-
 /**
- * The table for one d_max (Mpc); about 190,000 coefficients, 50 ms.
+ * The table for one d_max (Mpc): about 190,000 coefficients.
  * Along each z the integral grows panel by panel from large to small a, so a node costs one 5-point panel.
  */
-export function buildDistanceTable(dMax = D_LUMINOSITY_MAX): DistanceTable {
+export function buildDistanceTable(
+  dMax = D_LUMINOSITY_MAX,
+  kernels: Pick<Kernels, "distanceRows" | "splineFilter"> = { distanceRows, splineFilter },
+): DistanceTable {
   const yFirst = yOf(Z_RANGE[0]) - MARGIN * Y_STEP;
   const n_y = Math.ceil((yOf(Z_RANGE[1]) - yFirst) / Y_STEP) + MARGIN + 1;
   const z_y = new Float64Array(n_y);
@@ -191,61 +179,23 @@ export function buildDistanceTable(dMax = D_LUMINOSITY_MAX): DistanceTable {
   }
   const xFirst = Math.log(SMALLEST_A) - MARGIN * X_STEP;
   const n_x = Math.ceil((xTop - xFirst) / X_STEP) + MARGIN + 1;
-  const values = new Float64Array(n_y * n_x);
-  for (let j = 0; j < n_y; j++) fillRow(values, j * n_x, n_x, xFirst, z_y[j]);
-  const filtered = splineFilter(values, n_x, 1, n_y, n_x);
-  return { coefficients: splineFilter(filtered, n_y, n_x, n_x, 1), n_x, n_y, xFirst, yFirst, dMax };
+  const table = { coefficients: new Float64Array(n_y * n_x), n_x, n_y, xFirst, yFirst, dMax };
+  const logA_y = z_y.map((z) => logAtTop(xFirst + (n_x - 1) * X_STEP, z));
+  const shape_y = z_y.map((z, j) => logEvidenceShape(Math.exp(logA_y[j]), z));
+  const [values, scratch] = [new Float64Array(n_y * n_x), new Float64Array(8 * n_y + 2 * n_x)];
+  const { node, weight } = CELL;
+  const header = distanceTableHeader(table);
+  kernels.distanceRows(values, z_y, logA_y, shape_y, header, node, weight, node.length, n_y, n_x);
+  const filtered = new Float64Array(n_y * n_x);
+  kernels.splineFilter(filtered, values, scratch, n_y, n_x, true);
+  kernels.splineFilter(table.coefficients, filtered, scratch, n_y, n_x, false);
+  return table;
 }
 
-function fillRow(values: Float64Array, start: number, n_x: number, xFirst: number, z: number): void {
-  const rampAtZero = ramp(-z);
-  let logA = logAOf(xFirst + (n_x - 1) * X_STEP, z, rampAtZero, Math.log(Math.max(z, 0) + TOP_SIGMA));
-  let a = Math.exp(logA);
-  let stepBefore = 0;
-  let shape = logEvidenceShape(a, z);
-  let integral = Math.exp(shape - 3 * logA) / 3;
-  values[start + n_x - 1] = shape;
-  for (let k = n_x - 2; k >= 0; k--) {
-    const next = logAOf(xFirst + k * X_STEP, z, rampAtZero, logA + stepBefore);
-    const aNext = Math.exp(next);
-    integral += integrate(CELL, aNext, a, z, 0);
-    stepBefore = next - logA;
-    logA = next;
-    a = aNext;
-    shape = Math.log(3 * integral) + 3 * logA;
-    values[start + k] = shape;
-  }
-}
-
-/** Taylor coefficients of 1 / (1 + t / 4 + t^2 / 120), the inverse of a quintic B-spline's values, t the second difference. */
-const INVERSE_FILTER = [-1 / 4, 13 / 240, -11 / 960, 139 / 57600];
-
-/** Quasi-interpolation: node values to coefficients along one axis, n nodes `stride` apart in each of n_line lines. */
-function splineFilter(
-  values: Float64Array,
-  n: number,
-  stride: number,
-  n_line: number,
-  lineStride: number,
-): Float64Array {
-  const out = values.slice();
-  const line = new Float64Array(n);
-  for (let j = 0; j < n_line; j++) {
-    const start = j * lineStride;
-    for (let k = 0; k < n; k++) line[k] = values[start + k * stride];
-    for (const weight of INVERSE_FILTER) {
-      let before = line[0];
-      for (let k = 1; k < n - 1; k++) {
-        const here = line[k];
-        line[k] = before - 2 * here + line[k + 1];
-        before = here;
-        out[start + k * stride] += weight * line[k];
-      }
-      line[0] = 0;
-      line[n - 1] = 0;
-    }
-  }
-  return out;
+/** ln a of the largest x of a row. */
+function logAtTop(x: number, z: number): number {
+  const constants = { stretch: STRETCH, lead: LEAD, soft: SOFT };
+  return logAOf(x, z, ramp(-z), Math.log(Math.max(z, 0) + TOP_SIGMA), constants);
 }
 
 /**

@@ -1,5 +1,4 @@
 /** The kernels of stage 4, and the marginalization over distance that stage 5 shares. What each computes: ref-extrinsic.ts. */
-import type { PhaseTables } from "./table.ts";
 
 /**
  * Sizes: n_x entries (m, re/im) and n_kp entries (k, cos/sin), k from 0 on, both padded with zeros to a multiple of 8;
@@ -18,6 +17,33 @@ export interface ExtrinsicKernels {
     coefficients: Float64Array,
     header: Float64Array,
   ): number;
+
+  /**
+   * Values of the distance table's function at its nodes, from the node of largest x downwards.
+   * @param logA_y,shape_y ln a and the function at the last node of each row @param node,weight quadrature of a cell
+   */
+  distanceRows(
+    values_yx: Float64Array,
+    z_y: Float64Array,
+    logA_y: Float64Array,
+    shape_y: Float64Array,
+    header: Float64Array,
+    node: Float64Array,
+    weight: Float64Array,
+    n_node: number,
+    n_y: number,
+    n_x: number,
+  ): void;
+
+  /** Values at nodes to coefficients of quintic B-splines along one axis. @param scratch 8 n_y + 2 n_x */
+  splineFilter(
+    out_yx: Float64Array,
+    values_yx: Float64Array,
+    scratch: Float64Array,
+    n_y: number,
+    n_x: number,
+    alongX: boolean,
+  ): void;
 
   /** dh_dtx (d, t, p, x) from the rows (d, m, p) of a `GridTransform`; n_h times of half the grid of n_hp. */
   byTime(
@@ -56,18 +82,48 @@ export interface ExtrinsicKernels {
     products: PointProducts,
     n_q: number,
     grid: PhaseGrid,
-    n_m: number,
     maxDrop: number,
   ): number;
 
-  /** The best lnL over phases with <d|h> > 0, at each point; -Infinity where it is certainly not above `floor`. */
+  /**
+   * The best lnL over phases with <d|h> > 0 (0 if there are none), at each point, or, where it exceeds `enough`, an lnL that
+   * does; -Infinity where it is certainly not above `floor`.
+   */
   bestPositive(
     lnl_q: Float64Array,
     products: PointProducts,
     n_q: number,
     grid: PhaseGrid,
-    n_m: number,
     floor: number,
+    enough: number,
+  ): void;
+
+  /**
+   * The pairs with <d|h> > least sqrt(<h|h>), in order; those of point q are start_q[q] ... start_q[q + 1] - 1 of the
+   * outputs, which have room for all. @returns how many
+   */
+  worthwhilePairs(
+    dhOut: Float64Array,
+    hhOut: Float64Array,
+    start_q: Int32Array,
+    dh: Float64Array,
+    hh: Float64Array,
+    pairStart_q: Int32Array,
+    n_q: number,
+    least: number,
+  ): number;
+
+  /** sum_q = sum over the pairs of q of exp(lnl - largest). @returns the largest lnl, -Infinity without pairs */
+  sumExp(sum_q: Float64Array, lnl: Float64Array, start_q: Int32Array, n_q: number): number;
+
+  /** (sum over modes and polarizations of |<d|h>|)^2 / hh_d, at every time. */
+  incoherentChi2(
+    chi2_dt: Float64Array,
+    dh_dtx: Float64Array,
+    hh_d: Float64Array,
+    n_d: number,
+    n_t: number,
+    n_x: number,
   ): void;
 
   /** Bin of delays, and |F|^3, of n_s directions from number `first` on. */
@@ -129,9 +185,11 @@ export interface ExtrinsicKernels {
   /**
    * Sum of detectable[delay1, delay2] weight[by1 delay1 + by2 delay2] by to1 delay1 + to2 delay2, all delays that are
    * possible; index 0 of prior and weight is -reach.
+   * @param scratch 2 (2 reach + 1)
    */
   delayPrior(
     prior_k: Float64Array,
+    scratch: Float64Array,
     detectable: Float64Array,
     weight_k: Float64Array,
     max1: number,
@@ -167,11 +225,21 @@ export interface PointProducts {
   readonly hh_qk: Float64Array;
 }
 
-/** A grid of an even number of phases: half a turn changes the sign of the odd multiples, so that half of it suffices. */
+/**
+ * A grid of an even number of phases, for n_m modes and n_k differences > 0 of modes. Half a turn changes the sign of the odd
+ * ones, so that the waves on the first half of the grid suffice.
+ */
 export interface PhaseGrid {
-  readonly tables: PhaseTables;
-  /** How many modes and differences > 0 are even; then the positions of the modes and of the differences, even ones first. */
+  readonly n_o: number;
+  readonly n_m: number;
+  readonly n_k: number;
+  /** How many are even. */
+  readonly even_m: number;
+  readonly even_k: number;
+  /** Positions of the modes, then of the differences, even ones first. */
   readonly order: Int32Array;
+  /** cos and sin of each mode and difference, in this order, by blocks of eight phases: (o div 8; wave; o mod 8). */
+  readonly waves: Float64Array;
 }
 
 /** Pairs by point, phases ascending: those of kept point k are pairStart_q[k] ... pairStart_q[k + 1] - 1. */

@@ -60,18 +60,24 @@ let dh_o = new Float64Array(0);
 let hh_o = new Float64Array(0);
 
 /** dh_o = Re sum_m dh_m e^{-i m phi_o}; hh_o = hh_0 + sum_k (C_k cos k phi_o + S_k sin k phi_o), on all phases. */
-function onPhases({ dh_qx, hh_qk, n_x, n_kp }: PointProducts, q: number, { tables }: PhaseGrid, n_m: number) {
-  const { n_o, n_op, n_k, cosM_mo, sinM_mo, cosK_ko, sinK_ko } = tables;
+function onPhases({ dh_qx, hh_qk, n_x, n_kp }: PointProducts, q: number, grid: PhaseGrid): void {
+  const { n_o, n_m, n_k, even_m, even_k, order, waves } = grid;
   if (dh_o.length < n_o) [dh_o, hh_o] = [new Float64Array(n_o), new Float64Array(n_o)];
+  const half = n_o / 2;
   dh_o.fill(0, 0, n_o);
   hh_o.fill(hh_qk[q * n_kp], 0, n_o);
-  for (let m = 0; m < n_m; m++) {
-    const [re, im] = [dh_qx[q * n_x + 2 * m], dh_qx[q * n_x + 2 * m + 1]];
-    for (let o = 0; o < n_o; o++) dh_o[o] += re * cosM_mo[m * n_op + o] + im * sinM_mo[m * n_op + o];
-  }
-  for (let k = 0; k < n_k; k++) {
-    const [cos, sin] = [hh_qk[q * n_kp + 2 * k + 2], hh_qk[q * n_kp + 2 * k + 3]];
-    for (let o = 0; o < n_o; o++) hh_o[o] += cos * cosK_ko[k * n_op + o] + sin * sinK_ko[k * n_op + o];
+  for (let row = 0; row < n_m + n_k; row++) {
+    const isMode = row < n_m;
+    const out_o = isMode ? dh_o : hh_o;
+    const at = isMode ? q * n_x + 2 * order[row] : q * n_kp + 2 * order[row] + 2;
+    const [cos, sin] = isMode ? [dh_qx[at], dh_qx[at + 1]] : [hh_qk[at], hh_qk[at + 1]];
+    const sign = (isMode ? row < even_m : row - n_m < even_k) ? 1 : -1;
+    for (let o = 0; o < half; o++) {
+      const wave = ((o >> 3) * 2 * (n_m + n_k) + 2 * row) * 8 + (o & 7);
+      const value = cos * waves[wave] + sin * waves[wave + 8];
+      out_o[o] += value;
+      out_o[o + half] += sign * value;
+    }
   }
 }
 
@@ -86,17 +92,31 @@ function boundOf({ dh_qx, hh_qk, n_x, n_kp }: PointProducts, q: number): number 
   return hh > 0 ? (dh * dh) / (2 * hh) : Infinity;
 }
 
-/** The best lnL on the phases of `onPhases`; `none` if no phase counts. */
-function bestOf(n_o: number, positive: boolean, none: number): number {
-  let best = none;
-  for (let o = 0; o < n_o; o++)
-    if (hh_o[o] > 0 && (!positive || dh_o[o] > 0)) best = Math.max(best, (dh_o[o] * dh_o[o]) / (2 * hh_o[o]));
+/** The best lnL on the phases of `onPhases`; 0 if no phase counts. */
+function bestOf(n_o: number): number {
+  let best = 0;
+  for (let o = 0; o < n_o; o++) if (hh_o[o] > 0) best = Math.max(best, (dh_o[o] * dh_o[o]) / (2 * hh_o[o]));
   return best;
 }
 
-export const keepPairs: ExtrinsicKernels["keepPairs"] = (kept, products, n_q, grid, n_m, maxDrop) => {
+/** Phases that are seen before it is asked whether the best of them is enough; each with the one half a turn later. */
+const PHASES = 8;
+
+/** The same over phases with <d|h> > 0, and only until one exceeds `enough`; 0 if there are none. */
+function bestPositiveOf(n_o: number, enough: number): number {
+  const half = n_o / 2;
+  let best = 0;
+  for (let o0 = 0; o0 < half && !(best > enough); o0 += PHASES)
+    // The last block may look at phases of the other half.
+    for (let k = o0; k < o0 + PHASES; k++)
+      for (const o of [k % n_o, (k + half) % n_o])
+        if (hh_o[o] > 0 && dh_o[o] > 0) best = Math.max(best, (dh_o[o] * dh_o[o]) / (2 * hh_o[o]));
+  return best;
+}
+
+export const keepPairs: ExtrinsicKernels["keepPairs"] = (kept, products, n_q, grid, maxDrop) => {
   const { point_q, pairStart_q, phase, dh, hh, bound_q } = kept;
-  const { n_o } = grid.tables;
+  const { n_o } = grid;
   let first = 0;
   for (let q = 0; q < n_q; q++) {
     bound_q[q] = boundOf(products, q);
@@ -105,15 +125,15 @@ export const keepPairs: ExtrinsicKernels["keepPairs"] = (kept, products, n_q, gr
   // The point of the highest bound is close to the best of all, so that few others need their phases.
   let best = -Infinity;
   if (n_q > 0) {
-    onPhases(products, first, grid, n_m);
-    best = bestOf(n_o, false, 0);
+    onPhases(products, first, grid);
+    best = bestOf(n_o);
   }
   const isGood = (d: number, h: number) => d * d > 2 * (best - maxDrop) * h;
   let n_points = 0;
   let n_pairs = 0;
   for (let q = 0; q < n_q; q++) {
     if (bound_q[q] <= best - maxDrop) continue;
-    onPhases(products, q, grid, n_m);
+    onPhases(products, q, grid);
     pairStart_q[n_points] = n_pairs;
     for (let o = 0; o < n_o; o++) {
       if (!(hh_o[o] > 0 && isGood(dh_o[o], hh_o[o]))) continue;
@@ -144,11 +164,39 @@ export const keepPairs: ExtrinsicKernels["keepPairs"] = (kept, products, n_q, gr
   return points;
 };
 
-export const bestPositive: ExtrinsicKernels["bestPositive"] = (lnl_q, products, n_q, grid, n_m, floor) => {
+export const bestPositive: ExtrinsicKernels["bestPositive"] = (
+  ...[lnl_q, products, n_q, grid, floor, enough]
+) => {
   for (let q = 0; q < n_q; q++) {
     lnl_q[q] = -Infinity;
     if (boundOf(products, q) <= floor) continue;
-    onPhases(products, q, grid, n_m);
-    lnl_q[q] = bestOf(grid.tables.n_o, true, -Infinity);
+    onPhases(products, q, grid);
+    lnl_q[q] = bestPositiveOf(grid.n_o, enough);
   }
+};
+
+export const worthwhilePairs: ExtrinsicKernels["worthwhilePairs"] = (
+  ...[dhOut, hhOut, start_q, dh, hh, pairStart_q, n_q, least]
+) => {
+  let n = 0;
+  for (let q = 0; q < n_q; q++) {
+    start_q[q] = n;
+    for (let x = pairStart_q[q]; x < pairStart_q[q + 1]; x++) {
+      if (!(dh[x] > least * Math.sqrt(hh[x]))) continue;
+      dhOut[n] = dh[x];
+      hhOut[n++] = hh[x];
+    }
+  }
+  start_q[n_q] = n;
+  return n;
+};
+
+export const sumExp: ExtrinsicKernels["sumExp"] = (sum_q, lnl, start_q, n_q) => {
+  let largest = -Infinity;
+  for (let x = 0; x < start_q[n_q]; x++) largest = Math.max(largest, lnl[x]);
+  for (let q = 0; q < n_q; q++) {
+    sum_q[q] = 0;
+    for (let x = start_q[q]; x < start_q[q + 1]; x++) sum_q[q] += Math.exp(lnl[x] - largest);
+  }
+  return largest;
 };

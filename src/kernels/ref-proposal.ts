@@ -14,7 +14,7 @@ export const convolve: ExtrinsicKernels["convolve"] = (
 };
 
 export const delayPrior: ExtrinsicKernels["delayPrior"] = (
-  ...[prior_k, detectable, weight_k, max1, max2, reach, to1, to2, by1, by2]
+  ...[prior_k, _scratch, detectable, weight_k, max1, max2, reach, to1, to2, by1, by2]
 ) => {
   prior_k.fill(0, 0, 2 * reach + 1);
   let cell = 0;
@@ -54,4 +54,14 @@ export const byTime: ExtrinsicKernels["byTime"] = (dh_dtx, z_rct, n_d, n_m, n_h,
           dh_dtx[earlier + 1] = z_rct[z + 3 * n_hp + h];
         }
       }
+};
+
+export const incoherentChi2: ExtrinsicKernels["incoherentChi2"] = (chi2_dt, dh_dtx, hh_d, n_d, n_t, n_x) => {
+  for (let dt = 0; dt < n_d * n_t; dt++) {
+    const at = dt * 2 * n_x;
+    let sum = 0;
+    for (let x = at; x < at + 2 * n_x; x += 2)
+      sum += Math.sqrt(dh_dtx[x] * dh_dtx[x] + dh_dtx[x + 1] * dh_dtx[x + 1]);
+    chi2_dt[dt] = (sum * sum) / hh_d[Math.floor(dt / n_t)];
+  }
 };

@@ -21,19 +21,17 @@ const CONVOLVE_PADDING = 64;
  * chi2(t) = (sum_mp |z_mp|)^2 / sum_mp <h_mp|h_mp>: about twice the log likelihood of one detector, maximised over
  * distance and the phases of all modes and polarizations, taken as orthogonal. Shape (d, t).
  */
-export function incoherentChi2({ n_d, n_t, mArr, dh_dtx, hh_dck }: InnerProducts): Float64Array {
+export function incoherentChi2(
+  { n_d, n_t, mArr, dh_dtx, hh_dck }: InnerProducts,
+  kernels: Kernels,
+): Float64Array {
   const [n_x, n_kp] = [paddedModes(mArr), paddedDifferences(mArr)];
+  const hh_d = Float64Array.from(
+    { length: n_d },
+    (_, d) => hh_dck[3 * d * n_kp]! + hh_dck[(3 * d + 2) * n_kp]!,
+  );
   const chi2_dt = new Float64Array(n_d * n_t);
-  for (let d = 0; d < n_d; d++) {
-    const hh = hh_dck[3 * d * n_kp]! + hh_dck[(3 * d + 2) * n_kp]!;
-    for (let t = 0; t < n_t; t++) {
-      const at = (d * n_t + t) * 2 * n_x;
-      let sum = 0;
-      for (let x = at; x < at + 2 * n_x; x += 2)
-        sum += Math.sqrt(dh_dtx[x]! * dh_dtx[x]! + dh_dtx[x + 1]! * dh_dtx[x + 1]!);
-      chi2_dt[d * n_t + t] = (sum * sum) / hh;
-    }
-  }
+  kernels.incoherentChi2(chi2_dt, dh_dtx, hh_d, n_d, n_t, n_x);
   return chi2_dt;
 }
 
@@ -51,6 +49,7 @@ export class ArrivalProposals {
   private readonly reach: number;
   /** Where delays count alike, by (from, to): see `delayPrior`. */
   private readonly priors = new Map<number, Float64Array>();
+  private readonly delayScratch: Float64Array;
   private readonly padded: Float64Array;
   private readonly convolved_t: Float64Array;
   private readonly reversed_t: Float64Array;
@@ -61,6 +60,7 @@ export class ArrivalProposals {
     private readonly kernels: Kernels,
   ) {
     this.reach = sky.maxDelay.reduce((sum, max) => sum + max, 0);
+    this.delayScratch = new Float64Array(2 * (2 * this.reach + 1));
     this.padded = new Float64Array(2 * Math.max(n_t, this.reach) + 1 + CONVOLVE_PADDING);
     this.convolved_t = new Float64Array(n_t);
     this.reversed_t = new Float64Array(n_t);
@@ -125,7 +125,7 @@ export class ArrivalProposals {
     const prior = new Float64Array(2 * reach + 1);
     const sizes = [sky.maxDelay[0]!, sky.maxDelay[1]!, reach] as const;
     const delays = [...delayCoefficients(from, to), ...delayCoefficients(from, by)] as const;
-    this.kernels.delayPrior(prior, sky.detectable, weight, ...sizes, ...delays);
+    this.kernels.delayPrior(prior, this.delayScratch, sky.detectable, weight, ...sizes, ...delays);
     return prior;
   }
 

@@ -51,17 +51,35 @@ interface Settings {
   readonly options: { readonly n_chunk: number; readonly n_phi: number; readonly maxLnLDrop: number };
 }
 
+let ofThread: { readonly key: string; readonly sampler: ChunkSampler } | undefined;
+
 /** Chunks of waveforms of one size; one thread's, with its own buffers. */
 export class ChunkSampler {
+  /** The last one that was made in this thread, if it fits: its buffers take time to fill with zeros. */
+  static reuse(of: Pick<InnerProducts, "mArr" | "n_d" | "n_t">, using: Settings): ChunkSampler {
+    const { n_chunk, n_phi } = using.options;
+    const key = [...of.mArr, of.n_d, of.n_t, n_chunk, n_phi].join();
+    if (ofThread?.key !== key) ofThread = { key, sampler: new ChunkSampler(of, using) };
+    ofThread.sampler.using = using;
+    return ofThread.sampler;
+  }
+
   private readonly grid: PhaseGrid;
   private readonly drawn: PointBuffers;
   private readonly placed: PlacedPoints;
   private readonly products: PointProducts;
   private readonly kept: PairBuffers;
+  /** Pairs that are worth an integral over distance. */
+  private readonly worth: {
+    readonly dh: Float64Array;
+    readonly hh: Float64Array;
+    readonly lnl: Float64Array;
+    readonly start_q: Int32Array;
+  };
 
   constructor(
     { mArr, n_d, n_t }: Pick<InnerProducts, "mArr" | "n_d" | "n_t">,
-    private readonly using: Settings,
+    private using: Settings,
   ) {
     const { n_chunk, n_phi } = using.options;
     const n_pairs = n_chunk * n_phi;
@@ -91,6 +109,12 @@ export class ChunkSampler {
       best: new Float64Array(1),
       bound_q: new Float64Array(n_chunk),
     };
+    this.worth = {
+      dh: new Float64Array(n_pairs),
+      hh: new Float64Array(n_pairs),
+      lnl: new Float64Array(n_pairs),
+      start_q: new Int32Array(n_chunk + 1),
+    };
   }
 
   /**
@@ -100,14 +124,14 @@ export class ChunkSampler {
   run(of: InnerProducts, proposal_dt: Float64Array, first: number, u: Float64Array): ChunkPoints {
     const { drawn, placed, products, kept, grid, using } = this;
     const { sky, kernels, options } = using;
-    const { n_d, n_t, tStep, mArr, dh_dtx, hh_dck } = of;
+    const { n_d, n_t, tStep, dh_dtx, hh_dck } = of;
     const { n_chunk, maxLnLDrop } = options;
     const cellPrior = tStep / sky.n_s;
     const n = kernels.drawPoints(drawn, proposal_dt, u, sky, n_chunk, n_d, n_t, first, cellPrior);
     kernels.placePoints(placed, drawn.direction_q, drawn.psi_q, drawn.position0_q, sky, n);
     const { position_dq, response_dpq, ld } = placed;
     kernels.pointProducts(products, dh_dtx, hh_dck, position_dq, response_dpq, ld, n, n_d, n_t);
-    const n_q = kernels.keepPairs(kept, products, n, grid, mArr.length, maxLnLDrop);
+    const n_q = kernels.keepPairs(kept, products, n, grid, maxLnLDrop);
     const point_q = kept.point_q.subarray(0, n_q);
     const n_pairs = kept.pairStart_q[n_q]!;
     const [dh, hh] = [kept.dh.slice(0, n_pairs), kept.hh.slice(0, n_pairs)];
@@ -123,24 +147,18 @@ export class ChunkSampler {
       position_dq: pick(position_dq, point_q, n_d, ld),
       ...{ pairStart_q, phase: kept.phase.slice(0, n_pairs), dh, hh },
       threshold: n > 0 ? kept.best[0]! - maxLnLDrop : Infinity,
-      ...this.likelihoods(pairStart_q, dh, hh),
+      ...this.likelihoods(n_q),
     };
   }
 
-  private likelihoods(pairStart_q: Int32Array, dh: Float64Array, hh: Float64Array) {
-    const worth = new Int32Array(dh.length);
-    let n = 0;
-    for (let x = 0; x < dh.length; x++) if (dh[x]! > LEAST_SNR * Math.sqrt(hh[x]!)) worth[n++] = x;
-    const lnl = new Float64Array(n);
-    const chosen = worth.subarray(0, n);
-    if (n > 0) this.using.lnLikeMarginalized(pick(dh, chosen), pick(hh, chosen), lnl, n);
-    let lnScale = -Infinity;
-    for (let k = 0; k < n; k++) lnScale = Math.max(lnScale, lnl[k]!);
-    const likelihood_q = new Float64Array(pairStart_q.length - 1);
-    for (let k = 0, q = 0; k < n; k++) {
-      while (pairStart_q[q + 1]! <= worth[k]!) q++;
-      likelihood_q[q]! += Math.exp(lnl[k]! - lnScale);
-    }
+  private likelihoods(n_q: number) {
+    const { kept, using, worth } = this;
+    const { dh, hh, pairStart_q } = kept;
+    const { kernels, lnLikeMarginalized } = using;
+    const likelihood_q = new Float64Array(Math.max(1, n_q));
+    const n = kernels.worthwhilePairs(worth.dh, worth.hh, worth.start_q, dh, hh, pairStart_q, n_q, LEAST_SNR);
+    lnLikeMarginalized(worth.dh, worth.hh, worth.lnl, n);
+    const lnScale = kernels.sumExp(likelihood_q, worth.lnl, worth.start_q, n_q);
     return { likelihood_q, lnScale };
   }
 }

@@ -76,13 +76,20 @@ export class MixtureDensity {
     });
   }
 
-  /** lnL of the placed points, best over phases with <d|h> > 0, maximised over distance; -Infinity below all thresholds. */
+  /**
+   * lnL of the placed points, best over phases with <d|h> > 0, maximised over distance, as far as it takes to know which of
+   * the thresholds it exceeds.
+   */
   private bestLnL(of: InnerProducts, threshold_c: Float64Array, n: number): void {
     const { kernels, placed, products, grid, lnl_q } = this;
     if (!products || !grid) return;
     const { position_dq, response_dpq, ld } = placed;
     kernels.pointProducts(products, of.dh_dtx, of.hh_dck, position_dq, response_dpq, ld, n, of.n_d, of.n_t);
-    const lowest = threshold_c.reduce((a, b) => Math.min(a, b), Infinity);
-    kernels.bestPositive(lnl_q, products, n, grid, of.mArr.length, lowest - 1);
+    let [lowest, highest] = [Infinity, -Infinity];
+    for (const threshold of threshold_c) {
+      lowest = Math.min(lowest, threshold);
+      if (threshold < Infinity) highest = Math.max(highest, threshold);
+    }
+    kernels.bestPositive(lnl_q, products, n, grid, lowest - 1, highest);
   }
 }

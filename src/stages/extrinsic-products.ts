@@ -2,8 +2,8 @@
 
 import { modeDifferences } from "../axes.ts";
 import type { PhaseGrid, PointProducts } from "../kernels/extrinsic-table.ts";
-import { scratchF64 } from "../workers/arena.ts";
-import { phaseTables, roundUp8 } from "./phases.ts";
+import { scratchF64, sharedF64 } from "../workers/arena.ts";
+import { roundUp8 } from "./phases.ts";
 
 /**
  * One waveform against the data, at 1 Mpc and orbital phase 0, divided by asd_drift^2; times (s) are
@@ -46,12 +46,30 @@ export function pointBuffers(mArr: readonly number[], n_q: number): PointProduct
 /** @param n_phi an even number of phases. */
 export function phaseGrid(mArr: readonly number[], n_phi: number): PhaseGrid {
   if (n_phi % 2 !== 0) throw new RangeError(`phase grid: ${n_phi} phases, an even number is needed`);
-  const positive = modeDifferences(mArr).slice(1);
-  const even = (multiples: readonly number[]) =>
-    Array.from(multiples.keys()).filter((k) => multiples[k]! % 2 === 0);
-  const odd = (multiples: readonly number[]) =>
-    Array.from(multiples.keys()).filter((k) => multiples[k]! % 2 !== 0);
-  const counts = [even(mArr).length, even(positive).length];
-  const order = [...counts, ...even(mArr), ...odd(mArr), ...even(positive), ...odd(positive)];
-  return { tables: phaseTables(mArr, n_phi), order: Int32Array.from(order) };
+  const differences = modeDifferences(mArr).slice(1);
+  const [modes, others] = [evenFirst(mArr), evenFirst(differences)];
+  const multiples = [...modes.order.map((m) => mArr[m]!), ...others.order.map((k) => differences[k]!)];
+  const waves = sharedF64(2 * multiples.length * roundUp8(n_phi / 2));
+  multiples.forEach((multiple, row) => {
+    for (let o = 0; o < roundUp8(n_phi / 2); o++) {
+      // Reduced exactly before it is turned into an angle.
+      const angle = (2 * Math.PI * ((multiple * o) % n_phi)) / n_phi;
+      const at = ((o >> 3) * 2 * multiples.length + 2 * row) * 8 + (o & 7);
+      waves[at] = Math.cos(angle);
+      waves[at + 8] = Math.sin(angle);
+    }
+  });
+  return {
+    ...{ n_o: n_phi, n_m: mArr.length, n_k: differences.length, even_m: modes.n_even, even_k: others.n_even },
+    order: Int32Array.from([...modes.order, ...others.order]),
+    waves,
+  };
+}
+
+/** Positions of the even numbers, then of the odd ones. */
+function evenFirst(values: readonly number[]): { order: number[]; n_even: number } {
+  const positions = Array.from(values.keys());
+  const even = positions.filter((k) => values[k]! % 2 === 0);
+  const odd = positions.filter((k) => values[k]! % 2 !== 0);
+  return { order: [...even, ...odd], n_even: even.length };
 }

@@ -23,9 +23,11 @@ import {
 import { countBlocks, type MixturePart } from "./extrinsic-mixture.ts";
 import {
   type Candidate,
+  type PreparationResult,
   ProductMaker,
   type ProductsPlan,
   planProducts,
+  SKY_TASK,
   withItems,
 } from "./extrinsic-tasks.ts";
 import type { Items, TimeGrid } from "./incoherent.ts";
@@ -39,8 +41,9 @@ export interface Drawn {
   readonly usedSampleIdx?: Int32Array;
 }
 
-/** What depends on the event's detectors and frequencies and on the seed alone. */
+/** What does not depend on the data. */
 export interface Prepared {
+  readonly table: DistanceTable;
   readonly sky: SkyDictionary;
   readonly grid: TimeGrid;
 }
@@ -49,7 +52,6 @@ export interface DrawInputs {
   readonly event: Event;
   readonly bins: BankBins;
   readonly reference: Reference;
-  readonly table: DistanceTable;
   readonly options: Pick<Options, "nExt" | "seed" | "compat" | "coherentScoreMinNEffectivePrior">;
 }
 
@@ -66,9 +68,14 @@ export class ExtrinsicStage {
     this.prepared = later(prepare(pool, given));
   }
 
+  /** The table of the marginalization over distance: stage 5 needs it too. */
+  async table(): Promise<DistanceTable> {
+    return (await this.prepared).table;
+  }
+
   /** To be called as soon as the reference is known. A reference that is no bank sample's leaves the tempering to `draw`. */
-  begin(reference: Reference, table: DistanceTable): void {
-    this.inputs = { ...this.given, reference, table };
+  begin(reference: Reference): void {
+    this.inputs = { ...this.given, reference };
     if (reference.sample) this.temper(reference.sample);
   }
 
@@ -105,9 +112,14 @@ export async function prepare(
   const f_sampling = chooseFSampling(event.f[event.n_f - 1]);
   const sky = planSky(detectorsNamed(event.detectors), f_sampling, options.seed);
   const plan = { sky, fbin: bins.fbin };
-  const parts = await pool.run("preparation", plan, 1 + sky.nTasks, undefined, { urgent: true });
+  const parts = await pool.run("preparation", plan, SKY_TASK + sky.nTasks, undefined, { urgent: true });
   await pool.run("skySort", sky, 1, undefined, { urgent: true });
-  return { sky: sky.sky, grid: parts.find(({ grid }) => grid)?.grid as TimeGrid };
+  const { grid, table } = Object.assign({}, ...parts.map(present)) as Required<PreparationResult>;
+  return { sky: sky.sky, grid, table };
+}
+
+function present<T extends object>(values: T): Partial<T> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Partial<T>;
 }
 
 /** What the marginalizations of all candidates share. */
@@ -123,8 +135,8 @@ export interface Tempered extends Prepared {
  */
 export async function temper(
   pool: Pool,
-  { event, bins, reference, table, options }: DrawInputs,
-  { sky, grid }: Prepared,
+  { event, bins, reference, options }: DrawInputs,
+  { sky, grid, table }: Prepared,
   item: Items,
 ): Promise<Tempered> {
   const { f_sampling } = sky;
@@ -134,7 +146,7 @@ export async function temper(
     const products = maker.make(0);
     const fixed = {
       ...{ sky, table, products, seed: options.seed },
-      chi2_dt: shareF64(incoherentChi2(products)),
+      chi2_dt: shareF64(incoherentChi2(products, pool.kernels)),
       u: shareF64(temperingPoints(event.n_d, options.seed, DEFAULT_MARGINALIZATION.n_chunk)),
       minNEffectivePrior: options.coherentScoreMinNEffectivePrior,
     };
@@ -147,7 +159,7 @@ export async function temper(
       await pool.run("tempering", job, betas.length, undefined, { urgent: true });
       return efficiency_j;
     });
-    return { sky, grid, products: plan, beta_d: shareF64(beta_d) };
+    return { sky, grid, table, products: plan, beta_d: shareF64(beta_d) };
   } finally {
     maker.close();
   }
@@ -193,8 +205,8 @@ interface Accepted extends Candidate {
 /** The first acceptable marginalizations in the candidates' order, whatever the order in which they were done. */
 async function acceptCandidates(
   pool: Pool,
-  { table, options: { seed, coherentScoreMinNEffectivePrior } }: DrawInputs,
-  { sky, products: plan, beta_d }: Tempered,
+  { options: { seed, coherentScoreMinNEffectivePrior } }: DrawInputs,
+  { sky, table, products: plan, beta_d }: Tempered,
   items: Items,
   onProgress: (accepted: number) => void,
 ): Promise<Accepted[]> {

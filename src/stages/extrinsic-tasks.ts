@@ -1,5 +1,5 @@
 /** Stage 4 on the workers: the marginalizations of candidate waveforms, and their likelihoods at each other's points. */
-import { type DistanceTable, lnLikeMarginalized } from "../gw/distance.ts";
+import { buildDistanceTable, type DistanceTable, lnLikeMarginalized } from "../gw/distance.ts";
 import type { Reference } from "../gw/reference.ts";
 import { fillDirections, type SkyDictionary, type SkyPlan, sortDirections } from "../gw/sky-dictionary.ts";
 import type { Kernels } from "../kernels/table.ts";
@@ -7,6 +7,7 @@ import { sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { ArrivalProposals } from "./arrival-proposal.ts";
 import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
+import { shareTable } from "./distance-table.ts";
 import type { GatheredPoints } from "./extrinsic.ts";
 import { ChunkSampler, type DistanceMarginal } from "./extrinsic-chunk.ts";
 import { MixtureDensity, type MixturePart } from "./extrinsic-mixture.ts";
@@ -79,14 +80,18 @@ export interface MixturePlan {
   readonly density_q: Float64Array;
 }
 
-/** What stage 4 needs of the machine and the event alone. Task 0 is the time grid, the others are the sky's. */
+/** What does not depend on the data. Task 0 is the time grid, 1 the distance table, the others are the sky's. */
 export interface PreparationPlan {
   readonly fbin: Float64Array;
   readonly sky: SkyPlan;
 }
 
+/** Tasks before those of the sky. */
+export const SKY_TASK = 2;
+
 export interface PreparationResult {
   readonly grid?: TimeGrid;
+  readonly table?: DistanceTable;
 }
 
 /** Times on either side of the centre. */
@@ -95,8 +100,8 @@ function halfWindow(f_sampling: number): number {
 }
 
 /** The fine grid of times. @param f_sampling Hz: that of the sky dictionary. */
-export function fineGrid(fbin: Float64Array, f_sampling: number): TimeGrid {
-  return timeGrid(fbin, 1 / f_sampling, 2 * halfWindow(f_sampling)).grid;
+export function fineGrid(fbin: Float64Array, f_sampling: number, kernels: Kernels): TimeGrid {
+  return timeGrid(fbin, 1 / f_sampling, 2 * halfWindow(f_sampling), kernels).grid;
 }
 
 /** @param grid see `fineGrid`. */
@@ -205,12 +210,14 @@ function marginalizer(plan: MarginalizationPlan, kernels: Kernels): Omit<Margina
 
 export function openPreparation(plan: PreparationPlan, kernels: Kernels): TaskRunner<PreparationResult> {
   let grid: TimeGrid | undefined;
+  let table: DistanceTable | undefined;
   return {
     run(task) {
-      if (task === 0) grid = fineGrid(plan.fbin, plan.sky.sky.f_sampling);
-      else fillDirections(plan.sky, task - 1, kernels);
+      if (task === 0) grid = fineGrid(plan.fbin, plan.sky.sky.f_sampling, kernels);
+      else if (task === 1) table = shareTable(buildDistanceTable(undefined, kernels));
+      else fillDirections(plan.sky, task - SKY_TASK, kernels);
     },
-    result: () => ({ grid }),
+    result: () => ({ grid, table }),
   };
 }
 
@@ -222,7 +229,7 @@ export function openTempering(plan: TemperingPlan, kernels: Kernels): TaskRunner
   const { products, chi2_dt, u, beta_jd, efficiency_j } = plan;
   const { n_d, n_t } = products;
   const using = marginalizer(plan, kernels);
-  const sampler = new ChunkSampler(products, using);
+  const sampler = ChunkSampler.reuse(products, using);
   const proposals = new ArrivalProposals(plan.sky, n_t, kernels);
   return {
     run(task) {
@@ -237,12 +244,11 @@ export function openCandidates(plan: CandidatePlan, kernels: Kernels): TaskRunne
   const maker = new ProductMaker(plan.products, kernels);
   const using = { ...marginalizer(plan, kernels), beta_d: plan.beta_d };
   const candidates: Candidate[] = [];
-  let sampler: ChunkSampler | undefined;
   return {
     run(task) {
       const rank = plan.firstRank + task;
       const products = maker.make(task);
-      sampler ??= new ChunkSampler(products, using);
+      const sampler = ChunkSampler.reuse(products, using);
       candidates.push({ rank, info: marginalize(products, using, rank, sampler), products });
     },
     result: () => ({ candidates }),

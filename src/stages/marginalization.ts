@@ -106,7 +106,7 @@ export function marginalize(
   const { n_chunk, maxChunks, minNEffective, minNEffectivePrior } = using.options;
   const halton = new ScrambledHalton(products.n_d + 3, using.seed, QMC_STREAM + sequence);
   const proposals = new ArrivalProposals(using.sky, products.n_t, using.kernels);
-  const proposal_c = [proposals.first(incoherentChi2(products), using.beta_d)];
+  const proposal_c = [proposals.first(incoherentChi2(products, using.kernels), using.beta_d)];
   const chunks: Weighted[] = [];
   for (;;) {
     const c = chunks.length;

@@ -54,61 +54,91 @@ INLINE void add_hh(double *hh, const double *hh_ck, double plus, double cross, i
   }
 }
 
+/* Points that are taken through one detector after the other: the times near its signal stay in the nearest cache. */
+enum { STRETCH = 256 };
+
 void dotpe_point_products(double *dh_qx, double *hh_qk, const double *dh_dtx, const double *hh_dck,
                           const double *position_dq, const double *response_dpq, int32_t ld, int32_t n_q, int32_t n_d,
                           int32_t n_t, int32_t n_x, int32_t n_k) {
   double node[NODES][8], first[8], position[8];
-  for (int q0 = 0; q0 < n_q; q0 += 8) {
-    const int n = n_q - q0 < 8 ? n_q - q0 : 8;
-    for (int d = 0; d < n_d; d++) {
-      const double *plus = response_dpq + (int64_t)2 * d * ld + q0, *cross = plus + ld;
-      for (int j = 0; j < 8; j++) position[j] = position_dq[(int64_t)d * ld + q0 + (j < n ? j : 0)];
-      interpolation(node, first, position, n_t);
-      for (int j = 0; j < n; j++) {
-        const double *dh_tx = dh_dtx + ((int64_t)d * n_t + (int64_t)first[j]) * 2 * n_x;
-        double *dh = dh_qx + (int64_t)(q0 + j) * n_x, *hh = hh_qk + (int64_t)(q0 + j) * n_k;
-        for (int x = 0; x < n_x; x += 8) add_dh(dh + x, dh_tx + x, node, j, plus[j], cross[j], n_x, d > 0);
-        for (int k = 0; k < n_k; k += 8) add_hh(hh + k, hh_dck + (int64_t)3 * d * n_k + k, plus[j], cross[j], n_k, d > 0);
+  for (int s0 = 0; s0 < n_q; s0 += STRETCH)
+    for (int d = 0; d < n_d; d++)
+      for (int q0 = s0; q0 < s0 + STRETCH && q0 < n_q; q0 += 8) {
+        const int n = n_q - q0 < 8 ? n_q - q0 : 8;
+        const double *plus = response_dpq + (int64_t)2 * d * ld + q0, *cross = plus + ld;
+        for (int j = 0; j < 8; j++) position[j] = position_dq[(int64_t)d * ld + q0 + (j < n ? j : 0)];
+        interpolation(node, first, position, n_t);
+        for (int j = 0; j < n; j++) {
+          const double *dh_tx = dh_dtx + ((int64_t)d * n_t + (int64_t)first[j]) * 2 * n_x;
+          double *dh = dh_qx + (int64_t)(q0 + j) * n_x, *hh = hh_qk + (int64_t)(q0 + j) * n_k;
+          for (int x = 0; x < n_x; x += 8) add_dh(dh + x, dh_tx + x, node, j, plus[j], cross[j], n_x, d > 0);
+          for (int k = 0; k < n_k; k += 8)
+            add_hh(hh + k, hh_dck + (int64_t)3 * d * n_k + k, plus[j], cross[j], n_k, d > 0);
+        }
       }
-    }
-  }
 }
 
+/* A grid of phases, and the waves on its first half by blocks of eight phases: cos, sin of the even modes, the odd modes, the
+ * even and the odd differences of modes. Half a turn changes the sign of the odd ones. */
 typedef struct {
-  const double *cosM, *sinM, *cosK, *sinK;
-  /* How many modes and differences are even; then the modes and the differences, even ones first. */
+  const double *waves;
+  /* Positions of the modes, then of the differences, in the order of the waves. */
   const int32_t *order;
-  int n_m, n_k, n_o, n_op;
+  int n_m, even_m, n_k, even_k, n_o;
 } Phases;
 
-/* <d|h> and <h|h> at VL phases from o on in the first half of the grid, and at those half a turn later. */
+enum { MAX_WAVES = 128 };
+
+/* The coefficients of one point in the order of the waves, after the constant part of <h|h>. */
+INLINE void coefficients_of(double *c, const double *dh_x, const double *hh_k, const Phases *p) {
+  *c++ = hh_k[0];
+  for (int j = 0; j < p->n_m; j++, c += 2) c[0] = dh_x[2 * p->order[j]], c[1] = dh_x[2 * p->order[j] + 1];
+  const int32_t *k = p->order + p->n_m;
+  for (int j = 0; j < p->n_k; j++, c += 2) c[0] = hh_k[2 * k[j] + 2], c[1] = hh_k[2 * k[j] + 3];
+}
+
+/* <d|h> and <h|h> at VL phases in the first half of the grid, and at those half a turn later. */
 typedef struct {
-  vd dh, hh, dh_later, hh_later;
+  vd dh[2], hh[2];
 } Products;
 
-INLINE vd harmonics(const double *coefficients, const double *cosines, const double *sines, const int32_t *which, int n,
-                    int n_op, vd sum) {
-  for (int k = 0; k < n; k++) {
-    const double *c = coefficients + 2 * which[k];
-    const int64_t row = (int64_t)which[k] * n_op;
-    sum = mad(all(c[0]), load(cosines + row), sum);
-    sum = mad(all(c[1]), load(sines + row), sum);
-  }
+INLINE vd harmonics(const double **c, const double **waves, int n, vd sum) {
+  for (int k = 0; k < 2 * n; k++) sum = mad(all((*c)[k]), load(*waves + 8 * k), sum);
+  *c += 2 * n;
+  *waves += 16 * n;
   return sum;
 }
 
-INLINE Products at_phases(const double *dh_x, const double *hh_k, const Phases *p, int o) {
-  const int even_m = p->order[0], even_k = p->order[1];
-  const int32_t *m = p->order + 2, *k = m + p->n_m;
-  const vd zero = all(0);
-  vd de = harmonics(dh_x, p->cosM + o, p->sinM + o, m, even_m, p->n_op, zero);
-  vd dd = harmonics(dh_x, p->cosM + o, p->sinM + o, m + even_m, p->n_m - even_m, p->n_op, zero);
-  vd he = harmonics(hh_k + 2, p->cosK + o, p->sinK + o, k, even_k, p->n_op, all(hh_k[0]));
-  vd hd = harmonics(hh_k + 2, p->cosK + o, p->sinK + o, k + even_k, p->n_k - even_k, p->n_op, zero);
-  return (Products){de + dd, he + hd, de - dd, he - hd};
+INLINE Products at_phases(const double *c, const double *waves, int even_m, int odd_m, int even_k, int odd_k) {
+  const vd zero = all(0), constant = all(*c++);
+  vd de = harmonics(&c, &waves, even_m, zero), dd = harmonics(&c, &waves, odd_m, zero);
+  vd he = harmonics(&c, &waves, even_k, constant), hd = harmonics(&c, &waves, odd_k, zero);
+  return (Products){{de + dd, de - dd}, {he + hd, he - hd}};
 }
 
-/* The largest lnL that any phase could give: |dh| <= sum |dh_m|, hh >= hh_0 - sum |hh_k|. */
+/* Calls f with the numbers of even and odd modes and differences: those of banks with the modes 2, 1, 3, 4 as constants, so
+ * that the loops over them are unrolled. */
+#define SIZED(p, f, ...)                                                                           \
+  ((p)->even_m == 2 && (p)->n_m == 4 && (p)->even_k == 1 && (p)->n_k == 3                          \
+       ? f(2, 2, 1, 2, __VA_ARGS__)                                                                \
+       : f((p)->even_m, (p)->n_m - (p)->even_m, (p)->even_k, (p)->n_k - (p)->even_k, __VA_ARGS__))
+
+/* Fills the phases of one point: half of them, then those half a turn later, `later` numbers on. */
+INLINE int all_phases(int even_m, int odd_m, int even_k, int odd_k, double *dh_o, double *hh_o, const double *c,
+                      const double *waves, int half, int later) {
+  const int n_waves = 2 * (even_m + odd_m + even_k + odd_k);
+  for (int o0 = 0; o0 < half; o0 += 8, waves += 8 * n_waves)
+    for (int j = 0; j < 8; j += VL) {
+      Products at = at_phases(c, waves + j, even_m, odd_m, even_k, odd_k);
+      for (int h = 0; h < 2; h++) {
+        store(dh_o + h * later + o0 + j, at.dh[h]);
+        store(hh_o + h * later + o0 + j, at.hh[h]);
+      }
+    }
+  return 0;
+}
+
+/* The largest lnL that any phase could give: |dh| <= sum |dh_m|, hh >= hh_0 - sum |hh_k|. Infinity if <h|h> may reach 0. */
 INLINE double bound_of(const double *dh_x, const double *hh_k, int n_m, int n_k) {
   double dh = 0, hh = hh_k[0];
   for (int m = 0; m < n_m; m++) dh += sqrt(dh_x[2 * m] * dh_x[2 * m] + dh_x[2 * m + 1] * dh_x[2 * m + 1]);
@@ -116,63 +146,78 @@ INLINE double bound_of(const double *dh_x, const double *hh_k, int n_m, int n_k)
   return hh > 0 ? dh * dh / (2 * hh) : INFINITY;
 }
 
-/* The largest <d|h>^2/(2 <h|h>) over phases with <h|h> > 0 and, if `positive`, <d|h> > 0; `none` where there are none. */
-INLINE double best_of(const double *dh_x, const double *hh_k, const Phases *p, int positive, double none) {
-  const int half = p->n_o / 2;
-  vd top = all(-1), bottom = all(1);
-  for (int o = 0; o < half; o += VL) {
-    Products at = at_phases(dh_x, hh_k, p, o);
-    for (int later = 0; later < 2; later++) {
-      vd dh = later ? at.dh_later : at.dh, hh = later ? at.hh_later : at.hh;
-      vd square = dh * dh;
-      vi better = (hh > all(0)) & (square * bottom > top * hh);
-      if (positive) better &= dh > all(0);
-      if (half - o < VL)
-        for (int j = half - o; j < VL; j++) better[j] = 0;
-      top = (vd)(((vi)square & better) | ((vi)top & ~better));
-      bottom = (vd)(((vi)hh & better) | ((vi)bottom & ~better));
+INLINE vd choose(vi mask, vd a, vd b) { return (vd)(((vi)a & mask) | ((vi)b & ~mask)); }
+
+INLINE int any_above(vd a, vd b) { return not_below(b, a) != (1u << VL) - 1; }
+
+/* The largest <d|h>^2/(2 <h|h>) over phases with <h|h> > 0 and <d|h> > 0, or <d|h> of either sign; 0 if there are none. Stops
+ * at the first block of eight phases in which one exceeds `enough`. Quotients are compared by their products: a division
+ * costs more. The last block may look at phases twice. */
+INLINE double best_sized(int even_m, int odd_m, int even_k, int odd_k, const double *c, const double *waves, int half,
+                         int positive, int check, double enough) {
+  const int n_waves = 2 * (even_m + odd_m + even_k + odd_k);
+  vd top[2] = {all(0), all(0)}, bottom[2] = {all(1), all(1)};
+  for (int o0 = 0; o0 < half; o0 += 8, waves += 8 * n_waves) {
+    int stop = 0;
+    for (int j = 0; j < 8; j += VL) {
+      Products at = at_phases(c, waves + j, even_m, odd_m, even_k, odd_k);
+      for (int h = 0; h < 2; h++) {
+        /* Negative for a negative <d|h> that does not count. */
+        vd square = at.dh[h] * (positive ? (vd)((vi)at.dh[h] & INT64_MAX) : at.dh[h]);
+        vi better = square * bottom[h] > top[h] * at.hh[h];
+        if (check) better &= at.hh[h] > all(0);
+        top[h] = choose(better, square, top[h]);
+        bottom[h] = choose(better, at.hh[h], bottom[h]);
+      }
     }
+    for (int h = 0; h < 2; h++) stop |= any_above(top[h], 2.0 * enough * bottom[h]);
+    if (stop) break;
   }
-  double best = none;
-  for (int j = 0; j < VL; j++)
-    if (top[j] >= 0 && !(top[j] / (2 * bottom[j]) <= best)) best = top[j] / (2 * bottom[j]);
+  double best = 0, lnl[VL];
+  for (int h = 0; h < 2; h++) {
+    store(lnl, top[h] / (2.0 * bottom[h]));
+    for (int j = 0; j < VL; j++) best = lnl[j] > best ? lnl[j] : best;
+  }
   return best;
 }
 
+/* @param bound of the point */
+INLINE double best_of(const double *dh_x, const double *hh_k, const Phases *p, int positive, double bound, double enough) {
+  double c[MAX_WAVES];
+  coefficients_of(c, dh_x, hh_k, p);
+  if (bound < INFINITY) return SIZED(p, best_sized, c, p->waves, p->n_o / 2, positive, 0, enough);
+  return SIZED(p, best_sized, c, p->waves, p->n_o / 2, positive, 1, enough);
+}
+
 int32_t dotpe_keep_pairs(int32_t *point_q, int32_t *pairStart_q, uint16_t *phase, double *dh, double *hh, double *best_1,
-                         double *bound_q, const double *dh_qx, const double *hh_qk, const double *cosM,
-                         const double *sinM, const double *cosK, const double *sinK, const int32_t *order, int32_t n_q,
-                         int32_t n_x, int32_t n_kp, int32_t n_m, int32_t n_k, int32_t n_o, int32_t n_op,
-                         double maxDrop) {
-  const Phases p = {cosM, sinM, cosK, sinK, order, n_m, n_k, n_o, n_op};
-  const int half = n_o / 2;
+                         double *bound_q, const double *dh_qx, const double *hh_qk, const double *waves,
+                         const int32_t *order, int32_t n_q, int32_t n_x, int32_t n_kp, int32_t n_m, int32_t even_m,
+                         int32_t n_k, int32_t even_k, int32_t n_o, double maxDrop) {
+  const Phases p = {waves, order, n_m, even_m, n_k, even_k, n_o};
+  const int half = n_o / 2, later = (half + 7) / 8 * 8;
+  double dh_o[2 * later], hh_o[2 * later], c[MAX_WAVES];
   int first = 0;
   for (int q = 0; q < n_q; q++) {
     bound_q[q] = bound_of(dh_qx + (int64_t)q * n_x, hh_qk + (int64_t)q * n_kp, n_m, n_k);
     if (bound_q[q] > bound_q[first]) first = q;
   }
   /* The point of the highest bound is close to the best of all, so that few others need their phases. */
-  double best =
-      n_q > 0 ? best_of(dh_qx + (int64_t)first * n_x, hh_qk + (int64_t)first * n_kp, &p, 0, 0) : -INFINITY;
+  double best = -INFINITY;
+  if (n_q > 0)
+    best = best_of(dh_qx + (int64_t)first * n_x, hh_qk + (int64_t)first * n_kp, &p, 0, bound_q[first], INFINITY);
   int n_pairs = 0, n_points = 0;
   for (int q = 0; q < n_q; q++) {
     if (bound_q[q] <= best - maxDrop) continue;
-    const double *dh_x = dh_qx + (int64_t)q * n_x, *hh_k = hh_qk + (int64_t)q * n_kp;
-    double dh_o[n_op + VL], hh_o[n_op + VL];
-    for (int o = 0; o < half; o += VL) {
-      Products at = at_phases(dh_x, hh_k, &p, o);
-      const int n = half - o < VL ? half - o : VL;
-      for (int j = 0; j < n; j++) {
-        dh_o[o + j] = at.dh[j], hh_o[o + j] = at.hh[j];
-        dh_o[half + o + j] = at.dh_later[j], hh_o[half + o + j] = at.hh_later[j];
-      }
-    }
+    coefficients_of(c, dh_qx + (int64_t)q * n_x, hh_qk + (int64_t)q * n_kp, &p);
+    SIZED(&p, all_phases, dh_o, hh_o, c, waves, half, later);
     pairStart_q[n_points] = n_pairs;
     for (int o = 0; o < n_o; o++) {
-      if (!(hh_o[o] > 0 && dh_o[o] * dh_o[o] > 2 * (best - maxDrop) * hh_o[o])) continue;
-      double lnl = dh_o[o] * dh_o[o] / (2 * hh_o[o]);
+      const int at = o < half ? o : later + o - half;
+      const double d = dh_o[at], h = hh_o[at];
+      if (!(h > 0 && d * d > 2 * (best - maxDrop) * h)) continue;
+      double lnl = d * d / (2 * h);
       if (lnl > best) best = lnl;
-      phase[n_pairs] = (uint16_t)o, dh[n_pairs] = dh_o[o], hh[n_pairs] = hh_o[o];
+      phase[n_pairs] = (uint16_t)o, dh[n_pairs] = d, hh[n_pairs] = h;
       n_pairs++;
     }
     if (n_pairs > pairStart_q[n_points]) point_q[n_points++] = q;
@@ -196,12 +241,40 @@ int32_t dotpe_keep_pairs(int32_t *point_q, int32_t *pairStart_q, uint16_t *phase
   return points;
 }
 
-void dotpe_best_positive(double *lnl_q, const double *dh_qx, const double *hh_qk, const double *cosM,
-                         const double *sinM, const double *cosK, const double *sinK, const int32_t *order, int32_t n_q,
-                         int32_t n_x, int32_t n_kp, int32_t n_m, int32_t n_k, int32_t n_o, int32_t n_op, double floor) {
-  const Phases p = {cosM, sinM, cosK, sinK, order, n_m, n_k, n_o, n_op};
+void dotpe_best_positive(double *lnl_q, const double *dh_qx, const double *hh_qk, const double *waves,
+                         const int32_t *order, int32_t n_q, int32_t n_x, int32_t n_kp, int32_t n_m, int32_t even_m,
+                         int32_t n_k, int32_t even_k, int32_t n_o, double floor, double enough) {
+  const Phases p = {waves, order, n_m, even_m, n_k, even_k, n_o};
   for (int q = 0; q < n_q; q++) {
     const double *dh_x = dh_qx + (int64_t)q * n_x, *hh_k = hh_qk + (int64_t)q * n_kp;
-    lnl_q[q] = bound_of(dh_x, hh_k, n_m, n_k) <= floor ? -INFINITY : best_of(dh_x, hh_k, &p, 1, -INFINITY);
+    const double bound = bound_of(dh_x, hh_k, n_m, n_k);
+    lnl_q[q] = bound <= floor ? -INFINITY : best_of(dh_x, hh_k, &p, 1, bound, enough);
   }
+}
+
+/* The pairs with <d|h> > least sqrt(<h|h>), point after point: those of point q are start_q[q] ... start_q[q + 1] - 1. */
+int32_t dotpe_worthwhile_pairs(double *dhOut, double *hhOut, int32_t *start_q, const double *dh, const double *hh,
+                               const int32_t *pairStart_q, int32_t n_q, double least) {
+  int32_t n = 0;
+  for (int q = 0; q < n_q; q++) {
+    start_q[q] = n;
+    for (int x = pairStart_q[q]; x < pairStart_q[q + 1]; x++) {
+      dhOut[n] = dh[x], hhOut[n] = hh[x];
+      n += dh[x] > least * sqrt(hh[x]);
+    }
+  }
+  start_q[n_q] = n;
+  return n;
+}
+
+/* sum_q = sum over the pairs of q of exp(lnl - the largest lnl), which is returned: -Infinity without pairs. */
+double dotpe_sum_exp(double *sum_q, const double *lnl, const int32_t *start_q, int32_t n_q) {
+  double largest = -INFINITY;
+  for (int x = 0; x < start_q[n_q]; x++) largest = lnl[x] > largest ? lnl[x] : largest;
+  for (int q = 0; q < n_q; q++) {
+    double sum = 0;
+    for (int x = start_q[q]; x < start_q[q + 1]; x++) sum += exp(lnl[x] - largest);
+    sum_q[q] = sum;
+  }
+  return largest;
 }

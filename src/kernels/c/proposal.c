@@ -27,16 +27,48 @@ void dotpe_convolve(double *out_t, double *padded, const double *w_s, const doub
   }
 }
 
-/* prior[to1 delay1 + to2 delay2 + reach] += detectable weight[by1 delay1 + by2 delay2 + reach], over all cells. */
-void dotpe_delay_prior(double *prior_k, const double *detectable, const double *weight_k, int32_t max1, int32_t max2,
-                       int32_t reach, int32_t to1, int32_t to2, int32_t by1, int32_t by2) {
-  memset(prior_k, 0, sizeof(double) * (2 * reach + 1));
-  for (int delay1 = -max1; delay1 <= max1; delay1++) {
-    const double *cell = detectable + (int64_t)(delay1 + max1) * (2 * max2 + 1) + max2;
-    double *to = prior_k + to1 * delay1 + reach;
-    const double *by = weight_k + by1 * delay1 + reach;
-    for (int delay2 = -max2; delay2 <= max2; delay2++) to[to2 * delay2] += cell[delay2] * by[by2 * delay2];
+/* n values read backwards. */
+INLINE void reverse(double *out, const double *in, int n) {
+  for (int k = 0; k < n; k++) out[k] = in[n - 1 - k];
+}
+
+/* prior[to1 delay1 + to2 delay2 + reach] += detectable weight[by1 delay1 + by2 delay2 + reach], over all cells. A delay2
+ * that counts backwards in either is made to count forwards in the same array reversed. */
+void dotpe_delay_prior(double *prior_k, double *scratch, const double *detectable, const double *weight_k,
+                       int32_t max1, int32_t max2, int32_t reach, int32_t to1, int32_t to2, int32_t by1, int32_t by2) {
+  const int n_k = 2 * reach + 1, n_2 = 2 * max2 + 1, whole = n_2 / 8 * 8;
+  double *sum_k = to2 < 0 ? scratch : prior_k;
+  if (to2 < 0) to1 = -to1;
+  if (by2 < 0) {
+    reverse(scratch + n_k, weight_k, n_k);
+    weight_k = scratch + n_k;
+    by1 = -by1;
   }
+  const int backwards = to2 < 0;
+  memset(sum_k, 0, sizeof(double) * n_k);
+  for (int delay1 = -max1; delay1 <= max1; delay1++) {
+    const double *cell = detectable + (int64_t)(delay1 + max1) * n_2;
+    const double *by = weight_k + by1 * delay1 + reach - (by2 == 0 ? 0 : max2);
+    double *to = sum_k + to1 * delay1 + reach - (to2 == 0 ? 0 : max2);
+    vd partial[V8] = {{0}};
+    double tail[8] = {0};
+    for (int k = 0; k < whole; k += 8)
+      for (int v = 0; v < V8; v++) {
+        const int at = k + v * VL;
+        vd w = by2 == 0 ? all(by[0]) : load(by + at);
+        if (to2 == 0) partial[v] = mad(load(cell + at), w, partial[v]);
+        else store(to + at, mad(load(cell + at), w, load(to + at)));
+      }
+    for (int k = whole; k < n_2; k++) {
+      double product = cell[k] * (by2 == 0 ? by[0] : by[k]);
+      if (to2 == 0) tail[k - whole] = product;
+      else to[k] += product;
+    }
+    if (to2 != 0) continue;
+    for (int v = 0; v < V8; v++) partial[v] += load(tail + v * VL);
+    to[0] += sum8(partial);
+  }
+  if (backwards) reverse(prior_k, scratch, n_k);
 }
 
 /* density_q += scale prod_d prob_cdt[bin_dq], over the proposals c whose threshold lies below lnl_q. */
@@ -69,4 +101,16 @@ void dotpe_by_time(double *dh_dtx, const double *z_rct, int32_t n_d, int32_t n_m
           earlier[0] = z[n_hp + h], earlier[1] = z[3 * n_hp + h];
         }
       }
+}
+
+/* chi2_dt = (sum over polarizations and modes of |dh|)^2 / hh_d. */
+void dotpe_incoherent_chi2(double *chi2_dt, const double *dh_dtx, const double *hh_d, int32_t n_d, int32_t n_t,
+                           int32_t n_x) {
+  for (int d = 0; d < n_d; d++)
+    for (int64_t t = 0; t < n_t; t++) {
+      const double *z = dh_dtx + (d * (int64_t)n_t + t) * 2 * n_x;
+      double sum = 0;
+      for (int x = 0; x < 2 * n_x; x += 2) sum += sqrt(z[x] * z[x] + z[x + 1] * z[x + 1]);
+      chi2_dt[d * (int64_t)n_t + t] = sum * sum / hh_d[d];
+    }
 }

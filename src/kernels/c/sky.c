@@ -110,16 +110,35 @@ void dotpe_sky_sort(int32_t *binStart, int32_t *directions, double *detectable, 
   binStart[0] = 0;
 }
 
-/* The first t with cumulative_t > target, at most `last`. */
-INLINE int32_t find(const double *cumulative, int32_t last, double target) {
-  int32_t low = 0, n = last;
-  while (n > 0) {
-    int32_t half = n >> 1;
-    int above = !(cumulative[low + half] > target);
-    low = above ? low + half + 1 : low;
-    n = above ? n - half - 1 : half;
+/* Drawing from one detector's bins: cumulative sums, and for every 1/GUIDE of the total the first bin that reaches it. */
+enum { GUIDE = 1024 };
+typedef struct {
+  const double *cumulative;
+  double total;
+  int32_t last, start[GUIDE];
+} Bins;
+
+INLINE void prepare_bins(Bins *bins, double *cumulative, const double *prob, int n_t) {
+  double sum = 0;
+  bins->cumulative = cumulative;
+  bins->last = 0;
+  for (int t = 0; t < n_t; t++) {
+    cumulative[t] = sum += prob[t];
+    if (prob[t] > 0) bins->last = t;
   }
-  return low;
+  bins->total = sum;
+  for (int g = 0, t = 0; g < GUIDE; g++) {
+    while (t < bins->last && !(cumulative[t] > g * (1.0 / GUIDE) * sum)) t++;
+    bins->start[g] = t;
+  }
+}
+
+/* The first t with cumulative_t > u total, at most the last bin whose probability is not 0. */
+INLINE int32_t draw_bin(const Bins *bins, double u) {
+  const double target = u * bins->total;
+  int32_t t = bins->start[(int)(u * GUIDE)];
+  while (t < bins->last && !(bins->cumulative[t] > target)) t++;
+  return t;
 }
 
 int32_t dotpe_draw_points(int32_t *index_q, int32_t *bin_dq, int32_t *direction_q, double *prior_q, double *psi_q,
@@ -127,42 +146,40 @@ int32_t dotpe_draw_points(int32_t *index_q, int32_t *bin_dq, int32_t *direction_
                           const int32_t *binStart, const int32_t *directions, const int32_t *maxDelay, int32_t ld,
                           int32_t n_u, int32_t n_d, int32_t n_t, int32_t first, double cellPrior) {
   const double *fine = u + (int64_t)n_d * n_u, *polarization = fine + n_u, *which = polarization + n_u;
-  double total[8];
-  int32_t last[8], bin[8];
+  Bins bins;
   for (int d = 0; d < n_d; d++) {
-    double sum = 0;
-    last[d] = 0;
-    for (int t = 0; t < n_t; t++) {
-      double p = prob_dt[(int64_t)d * n_t + t];
-      cumulative_dt[(int64_t)d * n_t + t] = sum += p;
-      if (p > 0) last[d] = t;
-    }
-    total[d] = sum;
+    prepare_bins(&bins, cumulative_dt + (int64_t)d * n_t, prob_dt + (int64_t)d * n_t, n_t);
+    for (int k = 0; k < n_u; k++) bin_dq[(int64_t)d * ld + k] = draw_bin(&bins, u[(int64_t)d * n_u + k]);
   }
-  int n_q = 0;
+  /* In steps, so that the look-ups of one step do not wait for those of another: cells, then how many directions they
+   * hold, then the directions. Until the last step index_q is the row of u and direction_q the cell. */
+  int n = 0, n_q = 0;
   for (int k = 0; k < n_u; k++) {
-    int64_t cell = 0;
+    int32_t cell = 0;
     int fits = 1;
-    for (int d = 0; d < n_d; d++) {
-      bin[d] = find(cumulative_dt + (int64_t)d * n_t, last[d], u[(int64_t)d * n_u + k] * total[d]);
-      if (d == 0) continue;
-      const int32_t max = maxDelay[d - 1], delay = bin[d] - bin[0] + max;
-      if (delay < 0 || delay > 2 * max) {
-        fits = 0;
-        break;
-      }
+    for (int d = 1; d < n_d; d++) {
+      const int32_t max = maxDelay[d - 1], delay = bin_dq[(int64_t)d * ld + k] - bin_dq[k] + max;
+      fits &= (delay >= 0) & (delay <= 2 * max);
       cell = cell * (2 * max + 1) + delay;
     }
-    if (!fits) continue;
-    const int32_t start = binStart[cell], n = binStart[cell + 1] - start;
-    if (n == 0) continue;
-    index_q[n_q] = first + k;
-    for (int d = 0; d < n_d; d++) bin_dq[(int64_t)d * ld + n_q] = bin[d];
-    direction_q[n_q] = directions[start + (int32_t)(which[k] * n)];
-    prior_q[n_q] = cellPrior * n;
-    psi_q[n_q] = M_PI * polarization[k];
-    position0_q[n_q] = bin[0] + fine[k] - 0.5;
-    n_q++;
+    index_q[n] = k;
+    direction_q[n] = cell;
+    n += fits;
+  }
+  for (int j = 0; j < n; j++) {
+    const int32_t k = index_q[j], start = binStart[direction_q[j]], count = binStart[direction_q[j] + 1] - start;
+    index_q[n_q] = k;
+    direction_q[n_q] = start + (int32_t)(which[k] * count);
+    prior_q[n_q] = cellPrior * count;
+    n_q += count > 0;
+  }
+  for (int q = 0; q < n_q; q++) {
+    const int32_t k = index_q[q];
+    index_q[q] = first + k;
+    direction_q[q] = directions[direction_q[q]];
+    psi_q[q] = M_PI * polarization[k];
+    position0_q[q] = bin_dq[k] + fine[k] - 0.5;
+    for (int d = 0; d < n_d; d++) bin_dq[(int64_t)d * ld + q] = bin_dq[(int64_t)d * ld + k];
   }
   return n_q;
 }
