@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { modePairs } from "../src/axes.ts";
 import { referenceKernels } from "../src/kernels/ref.ts";
+import { N_PART, PART } from "../src/kernels/row-table.ts";
 import { availableKernels, loadKernels } from "../src/kernels/table.ts";
 import { phaseTables } from "../src/stages/phases.ts";
 import {
@@ -19,6 +20,7 @@ import {
   tileRows,
 } from "./kernel-cases.ts";
 import { extrinsicCases } from "./kernel-cases-extrinsic.ts";
+import { rowCases } from "./kernel-cases-rows.ts";
 import { setupCases } from "./kernel-cases-setup.ts";
 
 const TOLERANCE = 1e-12;
@@ -52,6 +54,7 @@ describe.each(NATIVE)("%s computes what ref.ts defines", (name) => {
       ...casesOf(size, 1000 * seed),
       ...extrinsicCases(size, 1000 * seed),
       ...setupCases(size, 1000 * seed),
+      ...rowCases(size, 1000 * seed),
     ];
     test.each(cases.map((one) => [one.name, one] as const))("%s", (_name, one) => {
       const [found, expected] = [one.run(kernels), one.run(referenceKernels)];
@@ -76,6 +79,26 @@ describe.each(NATIVE)("%s computes what ref.ts defines", (name) => {
         expect(relativeDifference(found.hh, expected.hh)).toBeLessThan(TOLERANCE);
       }
     });
+  });
+
+  test("partSums: rows that are not finite are counted, rows of no weight have no sums", () => {
+    const of = (...values: number[]) => Float64Array.of(...values);
+    const rows = {
+      ...{ e: Int32Array.of(0, 0, 1, 1), dh: of(1, 2, 3, 4), hh: of(1, 1, 1, 1), bestfit: of(5, 6, 7, 8) },
+      ...{ lnl: of(1, 2, Number.NaN, 3), lnPosterior: new Float64Array(4) },
+    };
+    for (const kernel of [kernels, referenceKernels]) {
+      const out = new Float64Array(N_PART);
+      const pairs = { e: new Int32Array(4), sum: new Float64Array(4) };
+      kernel.partSums(out, pairs, rows, 0, 4, 0, of(0, 0));
+      expect(out[PART.notFinite]).toBe(1);
+      const zero = Number.NEGATIVE_INFINITY;
+      expect(kernel.partSums(out, pairs, rows, 0, 2, zero, of(0, 0))).toBe(0);
+      expect([...out]).toEqual([zero, 0, 0, 0, 6, 2, 0]);
+      expect(kernel.partSums(out, pairs, rows, 0, 2, 0, of(zero, 0))).toBe(0);
+      expect(kernel.partSums(out, pairs, rows, 2, 2, 0, of(0, 0))).toBe(0);
+      expect(out[PART.total]).toBe(0);
+    }
   });
 
   test("a waveform that is not finite or vanishes gives NaN, not a likelihood", () => {

@@ -5,6 +5,7 @@ import { openBank } from "../src/gw/bank.ts";
 import { type NetworkFrame, phaseRefdet } from "../src/gw/prior.ts";
 import { FileSet } from "../src/io/atomic-write.ts";
 import { type FeatherTable, readFeather } from "../src/io/feather.ts";
+import { loadKernels } from "../src/kernels/table.ts";
 import { rowPaths } from "../src/rundir/results.ts";
 import { ChunkPublisher, type PublisherPlan } from "../src/stages/chunk-publisher.ts";
 import { ChunkRows } from "../src/stages/chunk-rows.ts";
@@ -189,7 +190,7 @@ function publish(input: GivenInput, files: RowFiles, cuts?: RowCuts): CoherentRo
     sizeLimit: cuts === undefined ? input.options.sizeLimit : Infinity,
   };
   files.begin(plan.progress);
-  const publisher = new ChunkPublisher(plan);
+  const publisher = new ChunkPublisher(plan, loadKernels("auto"));
   for (let c = 0; c < grid.n_chunks; c++) {
     const chunk = chunkAt(grid, items.bank_j, c);
     publisher.publish(c, chunk, rowsOf(given[chunk.bank].rows, items, chunk.j0, chunk.j1));

@@ -4,6 +4,8 @@
  * Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC11).
  */
 
+export { hash32, hashOf, hashOn } from "../kernels/hash.ts";
+
 /** One stream per use; numbers of different streams are independent. Never renumber: results depend on them. */
 export const STREAMS = {
   permutation: 1,
@@ -75,27 +77,6 @@ export function uniform(seed: number, stream: number, counter: number): number {
   scratch[3] = 0;
   philox4x32(scratch, seed % TWO_32, Math.floor(seed / TWO_32));
   return ((scratch[0] >>> 5) * TWO_26 + (scratch[1] >>> 6)) * TWO_M53;
-}
-
-/** A well-mixed unsigned 32-bit hash of four integers, for choosing subsets (finalizer of MurmurHash3 after each word). */
-export function hash32(a: number, b: number, c: number, d: number): number {
-  return hashOn(hashOf(a, b), c, d);
-}
-
-/** The first half of `hash32`, for many hashes that begin alike: hash32(a, b, c, d) = hashOn(hashOf(a, b), c, d). */
-export function hashOf(a: number, b: number): number {
-  return mix32((mix32(a ^ 0x9e3779b9) + 0x7f4a7c15) ^ b);
-}
-
-export function hashOn(half: number, c: number, d: number): number {
-  return mix32((mix32((half + 0x7f4a7c15) ^ c) + 0x7f4a7c15) ^ d) >>> 0;
-}
-
-function mix32(word: number): number {
-  let h = word;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return h ^ (h >>> 16);
 }
 
 /** A random order of 0 ... n-1 (Fisher-Yates from the front: its first k are `choiceWithoutReplacement(n, k, ...)`). */

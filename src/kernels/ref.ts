@@ -7,6 +7,7 @@ import { extrinsicReference } from "./ref-extrinsic.ts";
 import { incoherentMax } from "./ref-incoherent.ts";
 import { modeProducts } from "./ref-mode-products.ts";
 import { expandGrid, expandSet, project } from "./ref-project.ts";
+import { rowReference } from "./ref-rows.ts";
 import { setupReference } from "./ref-setup.ts";
 import { align, waveform, weighted } from "./ref-waveform.ts";
 import type { Kernels } from "./table.ts";
@@ -15,6 +16,7 @@ export const referenceKernels: Kernels = {
   name: "ref",
   ...setupReference,
   ...extrinsicReference,
+  ...rowReference,
   waveform,
   align,
   weighted,

@@ -1,7 +1,8 @@
 /** From the rows of a chunk, marginalized over distance, to its sums and its bytes in the files. */
 import { DotpeError } from "../errors.ts";
+import type { Kernels } from "../kernels/table.ts";
 import { BatchEncoder, type EncodedBatch } from "./chunk-batch.ts";
-import { ChunkRows, ChunkSums } from "./chunk-rows.ts";
+import { ChunkRows, ChunkSums, type PartSums } from "./chunk-rows.ts";
 import type { Chunk, ChunkGrid } from "./chunks.ts";
 import type { Items } from "./incoherent.ts";
 import { type RowCuts, RowWriter, type WriterPlan } from "./row-files.ts";
@@ -21,11 +22,15 @@ export interface PublisherPlan extends WriterPlan {
 /** One thread's publisher. */
 export class ChunkPublisher {
   readonly writer: RowWriter;
-  private readonly sums = new ChunkSums();
+  private readonly sums: ChunkSums;
   private readonly encoder = new BatchEncoder();
 
-  constructor(private readonly plan: PublisherPlan) {
+  constructor(
+    private readonly plan: PublisherPlan,
+    kernels: Pick<Kernels, "partSums">,
+  ) {
     this.writer = new RowWriter(plan);
+    this.sums = new ChunkSums(kernels);
   }
 
   /**
@@ -34,25 +39,34 @@ export class ChunkPublisher {
    * @throws DotpeError notFinite for a row that is not finite, cannotCreate.
    */
   publish(c: number, chunk: Chunk, rows: ChunkRows): void {
-    this.addPrior(chunk, rows);
     if (this.plan.cuts === undefined) this.publishAll(c, chunk, rows);
     else this.publishSome(c, chunk, rows, this.plan.cuts);
   }
 
-  /** ln_posterior = lnL marginalized over distance + log prior weights of i and of e. */
-  private addPrior({ j0 }: Chunk, rows: ChunkRows): void {
-    const { logPriorWeights_j, logPriorWeights_e } = this.plan;
-    const { e, dh, hh, lnl, lnPosterior } = rows;
-    let zero = 0;
-    let r = 0;
-    for (let k = 0; k < rows.ends.length; k++) {
-      const weight = logPriorWeights_j[j0 + k];
-      for (; r < rows.ends[k]; r++) {
-        lnPosterior[r] = lnl[r] + weight + logPriorWeights_e[e[r]];
-        zero += 0 * (lnl[r] + dh[r] + hh[r]);
-      }
-    }
-    if (zero !== 0) this.refuse(j0, rows);
+  private publishAll(c: number, chunk: Chunk, rows: ChunkRows): void {
+    this.add(chunk, rows, this.plan.progress.kept);
+    const batch = this.encoded(chunk, rows, this.encoder);
+    this.writer.submit({ c, bank: chunk.bank, forBank: batch, forMerged: batch, pairs: this.sums.pairs });
+  }
+
+  private publishSome(c: number, chunk: Chunk, rows: ChunkRows, cuts: RowCuts): void {
+    const { kept, merged, capped } = this.plan.progress;
+    const [ours, theirs, others] = [new ChunkRows(), new ChunkRows(), new ChunkRows()];
+    ChunkRows.split(rows, cuts.bank_k[chunk.bank], ours, others);
+    if (capped !== undefined) this.add(chunk, others, capped);
+    ChunkRows.split(ours, cuts.merged, theirs, others);
+    this.add(chunk, theirs, merged);
+    this.add(chunk, ours, kept);
+    const forBank = this.encoded(chunk, ours, this.encoder);
+    const forMerged = theirs.n === ours.n ? forBank : this.encoded(chunk, theirs, new BatchEncoder());
+    this.writer.submit({ c, bank: chunk.bank, forBank, forMerged, pairs: this.sums.pairs });
+  }
+
+  private add({ j0, span }: Chunk, rows: ChunkRows, sums: PartSums): void {
+    const { grid, logPriorWeights_j, logPriorWeights_e } = this.plan;
+    const partOf = (k: number) => (j0 + k) * grid.n_spans + span;
+    const weightOf = (k: number) => logPriorWeights_j[j0 + k];
+    if (!this.sums.add(rows, sums, partOf, weightOf, logPriorWeights_e)) this.refuse(j0, rows);
   }
 
   private refuse(j0: number, rows: ChunkRows): never {
@@ -72,34 +86,9 @@ export class ChunkPublisher {
     throw new Error("a row is not finite, and none is found");
   }
 
-  private publishAll(c: number, chunk: Chunk, rows: ChunkRows): void {
-    this.sums.add(rows, this.plan.progress.kept, this.partOf(chunk));
-    const batch = this.encoded(chunk, rows, this.encoder);
-    this.writer.submit({ c, bank: chunk.bank, forBank: batch, forMerged: batch, pairs: this.sums.pairs });
-  }
-
-  private publishSome(c: number, chunk: Chunk, rows: ChunkRows, cuts: RowCuts): void {
-    const { kept, merged, capped } = this.plan.progress;
-    const partOf = this.partOf(chunk);
-    const [ours, theirs, others] = [new ChunkRows(), new ChunkRows(), new ChunkRows()];
-    ChunkRows.split(rows, cuts.bank_k[chunk.bank], ours, others);
-    if (capped !== undefined) this.sums.add(others, capped, partOf);
-    ChunkRows.split(ours, cuts.merged, theirs, others);
-    this.sums.add(theirs, merged, partOf);
-    this.sums.add(ours, kept, partOf);
-    const forBank = this.encoded(chunk, ours, this.encoder);
-    const forMerged = theirs.n === ours.n ? forBank : this.encoded(chunk, theirs, new BatchEncoder());
-    this.writer.submit({ c, bank: chunk.bank, forBank, forMerged, pairs: this.sums.pairs });
-  }
-
   private encoded({ bank, j0, j1 }: Chunk, rows: ChunkRows, encoder: BatchEncoder): EncodedBatch | undefined {
     if (rows.n === 0) return undefined;
     const { items, bankIds, lnTotal_k } = this.plan;
     return encoder.encode(rows, items.i_j.subarray(j0, j1), bankIds[bank], lnTotal_k[bank]);
-  }
-
-  private partOf({ j0, span }: Chunk): (k: number) => number {
-    const { n_spans } = this.plan.grid;
-    return (k) => (j0 + k) * n_spans + span;
   }
 }

@@ -1,5 +1,6 @@
 /** The rows of one chunk in one thread's memory, which is used again for the next, and what is summed over them. */
-import { pairwiseSum } from "../gw/special.ts";
+import { N_PART, PART } from "../kernels/row-table.ts";
+import type { Kernels } from "../kernels/table.ts";
 
 const FIRST_ROOM = 4096;
 
@@ -100,84 +101,58 @@ export function sumColumn(sums: PartSums, q: number, p0: number, p1: number): Fl
   return Float64Array.from({ length: p1 - p0 }, (_, k) => partSum(sums, q, p0 + k));
 }
 
-/** What one chunk adds to the shares of the extrinsic samples: by part exp(scale) times the terms of its (i, e). */
-export interface PairSums {
+/** What one chunk adds to the shares of the extrinsic samples: exp(scale) times the sums of each part. */
+export interface ChunkPairs {
   readonly scales: number[];
-  /** By part: one past its last pair. */
+  /** By part: one past its last sum. */
   readonly ends: number[];
-  readonly e: number[];
-  readonly sum: number[];
+  readonly e: Int32Array;
+  readonly sum: Float64Array;
 }
 
+/** One thread's sums; `pairs` are used again for the next rows. */
 export class ChunkSums {
-  private terms = new Float64Array(FIRST_ROOM);
-  pairs: PairSums = { scales: [], ends: [], e: [], sum: [] };
+  pairs: ChunkPairs = { scales: [], ends: [], e: new Int32Array(0), sum: new Float64Array(0) };
+  private readonly part = new Float64Array(N_PART);
 
-  /** @param partOf the number of the chunk's k-th part in `sums` */
-  add(rows: ChunkRows, sums: PartSums, partOf: (k: number) => number): void {
-    if (this.terms.length < rows.n) this.terms = new Float64Array(rows.e.length);
-    this.pairs = { scales: [], ends: [], e: [], sum: [] };
-    let start = 0;
-    rows.ends.forEach((end, k) => {
-      this.part(rows, start, end, sums.subarray(partOf(k) * N_Q, (partOf(k) + 1) * N_Q));
-      start = end;
-    });
-  }
+  constructor(private readonly kernels: Pick<Kernels, "partSums">) {}
 
-  private part(rows: ChunkRows, start: number, end: number, out_q: Float64Array): void {
-    const { lnPosterior } = rows;
-    const scale = largest(lnPosterior, start, end);
-    out_q[Q.n] = end - start;
-    out_q[Q.bestfit] = largest(rows.bestfit, start, end);
-    out_q[Q.lnl] = largest(rows.lnl, start, end);
-    this.pairs.scales.push(scale);
-    out_q[Q.lnSum] = scale;
-    out_q[Q.rowSquares] = out_q[Q.pairSquares] = 0;
-    if (scale > -Infinity) {
-      const rowSquares = exponentials(this.terms, lnPosterior, scale, start, end);
-      const total = pairwiseSum(this.terms, start, end);
-      out_q[Q.lnSum] = scale + Math.log(total);
-      out_q[Q.rowSquares] = rowSquares / total ** 2;
-      out_q[Q.pairSquares] = this.addPairs(rows.e, start, end) / total ** 2;
+  /**
+   * Sums all parts, and writes `lnPosterior`.
+   * @param partOf the number of the chunk's k-th part in `sums` @param weightOf log prior weight of its sample
+   * @returns whether all rows are finite
+   */
+  add(
+    rows: ChunkRows,
+    sums: PartSums,
+    partOf: (k: number) => number,
+    weightOf: (k: number) => number,
+    weight_e: Float64Array,
+  ): boolean {
+    let { e, sum } = this.pairs;
+    if (e.length < rows.n) {
+      e = new Int32Array(rows.e.length);
+      sum = new Float64Array(rows.e.length);
     }
-    this.pairs.ends.push(this.pairs.e.length);
-  }
-
-  /** Sums the terms of each (i, e); the sum of their squares. */
-  private addPairs(e: Int32Array, start: number, end: number): number {
-    const { terms, pairs } = this;
-    let squares = 0;
-    for (let r = start; r < end; ) {
-      const at = e[r];
-      let sum = terms[r++];
-      while (r < end && e[r] === at) sum += terms[r++];
-      squares += sum * sum;
-      pairs.e.push(at);
-      pairs.sum.push(sum);
+    this.pairs = { scales: [], ends: [], e, sum };
+    const { part, pairs } = this;
+    let [start, n, notFinite] = [0, 0, 0];
+    for (let k = 0; k < rows.ends.length; k++) {
+      const room = { e: e.subarray(n), sum: sum.subarray(n) };
+      n += this.kernels.partSums(part, room, rows, start, rows.ends[k], weightOf(k), weight_e);
+      const at = partOf(k) * N_Q;
+      const [scale, total] = [part[PART.scale], part[PART.total]];
+      sums[at + Q.n] = rows.ends[k] - start;
+      sums[at + Q.lnSum] = total > 0 ? scale + Math.log(total) : -Infinity;
+      sums[at + Q.rowSquares] = total > 0 ? part[PART.rowSquares] / total ** 2 : 0;
+      sums[at + Q.pairSquares] = total > 0 ? part[PART.pairSquares] / total ** 2 : 0;
+      sums[at + Q.bestfit] = part[PART.bestfit];
+      sums[at + Q.lnl] = part[PART.lnl];
+      pairs.scales.push(scale);
+      pairs.ends.push(n);
+      notFinite += part[PART.notFinite];
+      start = rows.ends[k];
     }
-    return squares;
+    return notFinite === 0;
   }
-}
-
-/** out = exp(values - scale) for start <= r < end; the sum of their squares. */
-function exponentials(
-  out: Float64Array,
-  values: Float64Array,
-  scale: number,
-  start: number,
-  end: number,
-): number {
-  let squares = 0;
-  for (let r = start; r < end; r++) {
-    const term = Math.exp(values[r] - scale);
-    out[r] = term;
-    squares += term * term;
-  }
-  return squares;
-}
-
-function largest(values: Float64Array, start: number, end: number): number {
-  let most = -Infinity;
-  for (let r = start; r < end; r++) if (values[r] > most) most = values[r];
-  return most;
 }

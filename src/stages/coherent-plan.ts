@@ -33,7 +33,7 @@ export interface CoherentSettings {
   /** Items whose projections are held at once for one pass over the tiles; extrinsic samples of a tile. */
   readonly iTile: number;
   readonly eTile: number;
-  /** One (i, e) pair in so many is looked at, at one phase, whatever its likelihood: see `findProbes`. */
+  /** One (i, e) pair in so many is looked at, at one phase, whatever its likelihood: see `Coherent.probes`. */
   readonly probeEvery: number;
   readonly seed: number;
 }

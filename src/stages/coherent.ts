@@ -1,5 +1,6 @@
 /** Stage 5: the likelihood of an accepted intrinsic sample with a tile of extrinsic samples on the phase grid. */
-import { hash32, hashOf, hashOn } from "../gw/random.ts";
+import { hashOf } from "../gw/random.ts";
+import { N_PROBE, PROBE } from "../kernels/row-table.ts";
 import type { Kernels, TileRows } from "../kernels/table.ts";
 import { scratchF64 } from "../workers/arena.ts";
 import { SampleReader } from "./bank-samples.ts";
@@ -18,30 +19,6 @@ export const bestfitLnL = (dh: number, hh: number) => (dh > 0 ? (0.5 * dh * dh) 
 /** Which of the thresholds and best values by group a bank has: one for all, or its own. */
 export const groupOf = ({ bestPerBank }: Pick<CoherentPlan, "bestPerBank">, bank: number) =>
   bestPerBank ? bank : 0;
-
-/**
- * Appends the probes among extrinsic samples e0 <= e < e0 + n, as e - e0 and the phase of each: a property of (bank, i, e),
- * not of how the work is cut.
- */
-export function findProbes(
-  found: number[],
-  bank: number,
-  i: number,
-  e0: number,
-  n: number,
-  { probeEvery, seed }: Pick<CoherentPlan, "probeEvery" | "seed">,
-  n_o: number,
-): void {
-  const half = hashOf(seed ^ bank, i);
-  for (let k = 0; k < n; k++) {
-    const hash = hashOn(half, e0 + k, PROBES);
-    // hash % probeEvery, which is exact this way too and much quicker.
-    if (hash - Math.floor(hash / probeEvery) * probeEvery !== 0) continue;
-    found.push(k, hash32(hash, i, e0 + k, bank) % n_o);
-  }
-}
-
-const PROBES = 0x9e3779b9;
 
 /** Coefficients of F+F+, F+Fx, FxFx in <h|h>: component 0 of equal modes, then re and im of each difference. */
 function responseCoefficients(
@@ -106,7 +83,7 @@ interface TileTables {
 
 /** One thread's evaluator. */
 export class Coherent {
-  /** Rows that `rowsAbove` found; e counts from the tile's first. */
+  /** Rows that `rowsAbove` or `probes` found; e counts from the tile's first. */
   readonly found: TileRows;
   private readonly reader: SampleReader;
   private readonly tables: (TileTables | undefined)[] = [];
@@ -119,6 +96,7 @@ export class Coherent {
   private readonly c_slot: readonly Float64Array[];
   private readonly dh_mce: Float64Array;
   private readonly hh_ce: Float64Array;
+  private readonly key = new Int32Array(N_PROBE);
 
   /** @param n_slots items that are held at once */
   constructor(
@@ -192,32 +170,20 @@ export class Coherent {
     return this.tablesOf(t);
   }
 
-  /** <d|h> at place e of the tile and phase o, after `rowsAbove`. */
-  dhAt(e: number, o: number): number {
-    const { dh_mce } = this;
-    const { samples, phases, tiles } = this.plan;
-    let dh = 0;
-    for (let m = 0; m < samples.n_m; m++) {
-      const at = m * phases.n_op + o;
-      dh +=
-        dh_mce[2 * m * tiles.size + e] * phases.cosM_mo[at] +
-        dh_mce[(2 * m + 1) * tiles.size + e] * phases.sinM_mo[at];
-    }
-    return dh;
-  }
-
-  /** <h|h> at place e of the tile and phase o, after `rowsAbove`. */
-  hhAt(e: number, o: number): number {
-    const { hh_ce } = this;
-    const { phases, tiles } = this.plan;
-    let hh = hh_ce[e];
-    for (let k = 0; k < phases.n_k; k++) {
-      const at = k * phases.n_op + o;
-      hh +=
-        hh_ce[(1 + 2 * k) * tiles.size + e] * phases.cosK_ko[at] +
-        hh_ce[(2 + 2 * k) * tiles.size + e] * phases.sinK_ko[at];
-    }
-    return hh;
+  /**
+   * The probes of item (bank, i) in tile t, after `rowsAbove`: in the place of its rows. Which they are is a property of
+   * (bank, i, e), not of how the work is cut. @returns how many
+   */
+  probes(bank: number, i: number, t: number): number {
+    const { plan, kernels, key } = this;
+    const { samples, phases, tiles, seed, probeEvery } = plan;
+    const { e0, n } = this.tablesOf(t);
+    key[PROBE.half] = hashOf(seed ^ bank, i);
+    key[PROBE.bank] = bank;
+    key[PROBE.i] = i;
+    key[PROBE.e0] = e0;
+    key[PROBE.every] = probeEvery;
+    return kernels.probeTile(this.found, this.dh_mce, this.hh_ce, phases, samples.n_m, tiles.size, n, key);
   }
 
   close(): void {

@@ -8,7 +8,7 @@ import { type BatchPlace, fileHead, fileTail } from "../io/arrow-message.ts";
 import { type FileSet, PartFile, writeAt } from "../io/atomic-write.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import { BANK_COLUMNS, type EncodedBatch, MERGED_COLUMNS } from "./chunk-batch.ts";
-import { N_Q, type PairSums, type PartSums } from "./chunk-rows.ts";
+import { type ChunkPairs, N_Q, type PartSums } from "./chunk-rows.ts";
 import { type ChunkGrid, chunkAt } from "./chunks.ts";
 
 /** Where a file of another thread of this process is written. */
@@ -149,7 +149,7 @@ interface Ready {
   readonly bank: number;
   readonly forBank: EncodedBatch | undefined;
   readonly forMerged: EncodedBatch | undefined;
-  readonly pairs: PairSums;
+  readonly pairs: ChunkPairs;
 }
 
 /** Chunks that a thread keeps until their turn comes, before it waits. */
@@ -187,12 +187,16 @@ export class RowWriter {
     this.writeWaiting();
     if (Atomics.load(turn, WRITTEN) === ready.c) this.write(ready);
     else {
-      const { forBank, forMerged } = ready;
+      const { forBank, forMerged, pairs } = ready;
       const copy = copied(forBank);
       this.waiting.push({
         ...ready,
-        forBank: copy,
-        forMerged: forMerged === forBank ? copy : copied(forMerged),
+        ...{ forBank: copy, forMerged: forMerged === forBank ? copy : copied(forMerged) },
+        pairs: {
+          ...pairs,
+          e: pairs.e.slice(0, pairs.ends.at(-1)),
+          sum: pairs.sum.slice(0, pairs.ends.at(-1)),
+        },
       });
       if (this.waiting.length > MOST_WAITING) this.waitFor(this.waiting.length - MOST_WAITING);
     }
@@ -253,7 +257,7 @@ export class RowWriter {
     rows_f[f] += n_rows;
   }
 
-  private addShares(bank: number, { scales, ends, e, sum }: PairSums): void {
+  private addShares(bank: number, { scales, ends, e, sum }: ChunkPairs): void {
     const { n_e, progress } = this.plan;
     const share_e = progress.share_ke.subarray(bank * n_e, (bank + 1) * n_e);
     let start = 0;

@@ -7,7 +7,7 @@ import type { TaskRunner } from "../workers/protocol.ts";
 import { ChunkPublisher, type PublisherPlan } from "./chunk-publisher.ts";
 import { ChunkRows } from "./chunk-rows.ts";
 import { type Chunk, chunkAt } from "./chunks.ts";
-import { bestfitLnL, Coherent, findProbes, groupOf, LOOSE } from "./coherent.ts";
+import { bestfitLnL, Coherent, groupOf, LOOSE } from "./coherent.ts";
 import type { CoherentPlan } from "./coherent-plan.ts";
 import { BETTER, FAILED } from "./row-files.ts";
 
@@ -24,7 +24,7 @@ const NEGLIGIBLE = -40;
 /** A task is a chunk. */
 export function openRows(plan: RowPlan, kernels: Kernels): TaskRunner<null> {
   const chunkRows = new RowMaker(plan, kernels);
-  const publisher = new ChunkPublisher(plan);
+  const publisher = new ChunkPublisher(plan, kernels);
   const { writer } = publisher;
   const orGiveUp = (action: () => void) => {
     try {
@@ -61,7 +61,6 @@ class RowMaker {
   private readonly raw = new ChunkRows();
   private readonly pieces: { slot: number; end: number }[] = [];
   private readonly probes_slot: Probe[][];
-  private readonly places: number[] = [];
 
   constructor(
     private readonly plan: RowPlan,
@@ -134,15 +133,14 @@ class RowMaker {
   }
 
   private probe(j: number, slot: number, t: number, threshold: number): void {
-    const { evaluator, plan, places } = this;
-    const { coherent, items } = plan;
-    const { e0, n } = evaluator.rangeOf(t);
-    places.length = 0;
-    findProbes(places, items.bank_j[j], items.i_j[j], e0, n, coherent, coherent.phases.n_o);
-    for (let k = 0; k < places.length; k += 2) {
-      const [e, o] = [places[k], places[k + 1]];
-      const [dh, hh] = [evaluator.dhAt(e, o), evaluator.hhAt(e, o)];
-      if (!(bestfitLnL(dh, hh) > threshold)) this.probes_slot[slot].push({ e: e0 + e, dh, hh });
+    const { evaluator, plan } = this;
+    const { items } = plan;
+    const { e0 } = evaluator.rangeOf(t);
+    const { e, dh, hh } = evaluator.found;
+    const n = evaluator.probes(items.bank_j[j], items.i_j[j], t);
+    for (let k = 0; k < n; k++) {
+      if (bestfitLnL(dh[k], hh[k]) > threshold) continue;
+      this.probes_slot[slot].push({ e: e0 + e[k], dh: dh[k], hh: hh[k] });
     }
   }
 
