@@ -1,6 +1,7 @@
 /** Which samples of the banks are looked at, by their chirp mass: banks of millions, so nothing but numbers is made. */
 import type { Bank } from "./bank.ts";
 import { mchirp } from "./prior.ts";
+import { valueOfRank } from "./quickselect.ts";
 
 /** Bank samples, in the order of what is computed of them. */
 export interface BankItems {
@@ -80,25 +81,4 @@ export class BankCatalogue {
     place_j.sort((a, b) => a - b);
     return { ...this.items(place_j), place_j, own: place_j.indexOf(best) };
   }
-}
-
-/** The value at place `rank` of sorted values; they are put in another order (quickselect). */
-function valueOfRank(values: Float64Array, rank: number): number {
-  let [low, high] = [0, values.length - 1];
-  while (low < high) {
-    const pivot = values[(low + high) >> 1];
-    let [i, j] = [low, high];
-    while (i <= j) {
-      while (values[i] < pivot) i++;
-      while (values[j] > pivot) j--;
-      if (i > j) break;
-      const swap = values[i];
-      values[i++] = values[j];
-      values[j--] = swap;
-    }
-    if (rank <= j) high = j;
-    else if (rank >= i) low = i;
-    else break;
-  }
-  return values[rank];
 }

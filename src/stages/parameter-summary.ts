@@ -1,6 +1,5 @@
-/** What the terminal shows of a posterior: quantiles of a few parameters, and whether it runs into the bank's edge. */
+/** What the terminal shows of a posterior: quantiles of a few parameters. */
 
-import type { BankSamples } from "../gw/bank.ts";
 import { chieff, derivedColumns, mchirp, type NetworkFrame, PHYSICAL_COLUMNS } from "../gw/prior.ts";
 import { modulo } from "../gw/sky-angles.ts";
 import type { ParameterSummary } from "../report/summary.ts";
@@ -91,56 +90,4 @@ function withImplied(
   const columns = PHYSICAL_COLUMNS.map((name) => [name, Float64Array.of(known[name])]);
   const { costheta_jn } = derivedColumns(Object.fromEntries(columns), frame);
   return { costheta_jn: costheta_jn[0], ...known };
-}
-
-/** The bank's outermost samples at one end: this share of them ... */
-const EDGE_SHARE = 0.01;
-/** ... should not hold more of the posterior than this. */
-const EDGE_POSTERIOR = 0.05;
-
-export interface BankShare {
-  readonly samples: Pick<BankSamples, "m1" | "m2">;
-  /** Posterior probability of each bank sample, over all banks. */
-  readonly posterior_i: Float64Array;
-}
-
-/**
- * Warnings where the outermost 1% of all banks' samples, in chirp mass or towards unequal masses, hold more than 5% of the
- * posterior. Equal masses are an edge of nature, not of a bank.
- */
-export function edgeWarnings(banks: readonly BankShare[]): string[] {
-  const column = (of: (m1: number, m2: number) => number) =>
-    Float64Array.from(
-      banks.flatMap(({ samples }) => Array.from(samples.m1, (m1, i) => of(m1, samples.m2[i]))),
-    );
-  const posterior = Float64Array.from(banks.flatMap(({ posterior_i }) => [...posterior_i]));
-  const chirpMass = column(mchirp);
-  const ratio = column((m1, m2) => m2 / m1);
-  const lowest = (values: Float64Array) => quantile(values.toSorted(), EDGE_SHARE);
-  const highest = (values: Float64Array) => quantile(values.toSorted(), 1 - EDGE_SHARE);
-  const edges = [
-    edge(posterior, chirpMass, "chirp mass", "below", lowest(chirpMass), " Msun"),
-    edge(posterior, chirpMass, "chirp mass", "above", highest(chirpMass), " Msun"),
-    edge(posterior, ratio, "mass ratio", "below", lowest(ratio), ""),
-  ];
-  return edges.flat();
-}
-
-function edge(
-  posterior: Float64Array,
-  values: Float64Array,
-  label: string,
-  side: "below" | "above",
-  limit: number,
-  unit: string,
-): string[] {
-  let inside = 0;
-  for (let j = 0; j < values.length; j++) {
-    if (side === "below" ? values[j] <= limit : values[j] >= limit) inside += posterior[j];
-  }
-  if (!(inside > EDGE_POSTERIOR)) return [];
-  return [
-    `${(100 * inside).toPrecision(2)}% of the posterior lies at the banks' edge, ${label} ${side} ` +
-      `${limit.toPrecision(4)}${unit}: the event may lie outside the banks`,
-  ];
 }

@@ -6,6 +6,7 @@ import { logSumExp } from "../gw/special.ts";
 import type { Options } from "../options.ts";
 import type { ParameterSummary } from "../report/summary.ts";
 import type { Pool } from "../workers/pool.ts";
+import { edgeWarnings } from "./bank-edge.ts";
 import {
   type BankPosterior,
   type BankResult,
@@ -15,7 +16,7 @@ import {
 } from "./bank-posterior.ts";
 import { drawSamples, everySample } from "./draws.ts";
 import { type MergedSums, mergedSums } from "./merged-sums.ts";
-import { edgeWarnings, parameterSummaries } from "./parameter-summary.ts";
+import { parameterSummaries } from "./parameter-summary.ts";
 import type { SampleSources, TableColumn } from "./sample-table.ts";
 
 export type { BankPosterior, BankResult, CoherentRows } from "./bank-posterior.ts";
