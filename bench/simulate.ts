@@ -29,7 +29,8 @@ const OPTIONS = {
   bank: { type: "string", multiple: true },
   binary: { type: "string", default: join(import.meta.dir, "../dist/dotpe-hpc") },
   "n-ext": { type: "string", default: "1024" },
-  repeats: { type: "string", default: "3" },
+  repeats: { type: "string", default: "5" },
+  "large-repeats": { type: "string", default: "2" },
   save: { type: "string" },
   from: { type: "string" },
   sizes: { type: "string", default: `${2 ** 20},${2 ** 24}` },
@@ -56,7 +57,8 @@ async function measure(values: Values): Promise<Saved> {
   const flags = [...FLAGS, "--n-ext", values["n-ext"]];
   const runs = async (bank: string, n_procs: number) => {
     const made: MeasuredRun[] = [];
-    for (let k = 0; k < Number(values.repeats); k++) {
+    const times = Number(bank === large ? values["large-repeats"] : values.repeats);
+    for (let k = 0; k < times; k++) {
       console.error(`${bank}, ${n_procs} threads, run ${k + 1}`);
       made.push(await measureRun(values.binary, [event, resolve(bank)], flags, n_procs));
     }

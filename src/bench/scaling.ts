@@ -7,54 +7,52 @@ const STAGES = ["incoherent", "coherent"];
 /** Below this (s) a stage's time is mostly the start of its workers and the clock. */
 const SHORT = 0.2;
 
+/** One process with n threads, and n processes with one thread each. */
+interface Round {
+  readonly threads: ChildRun;
+  readonly processes: readonly ChildRun[];
+}
+
+/** In turns, so that both see the same hour of a machine that others use too. */
+async function rounds({ scratch, inputs, flags, repeats, from }: Problem, n: number): Promise<Round[]> {
+  const run = (n_procs: number) => {
+    const given = [...from.reference, ...from.extrinsic, "--n-procs", `${n_procs}`];
+    return runProgram(scratch, [...inputs, ...flags, ...given]);
+  };
+  return repeat(repeats, async () => {
+    const threads = await run(n);
+    return { threads, processes: await Promise.all(Array.from({ length: n }, () => run(1))) };
+  });
+}
+
 /**
  * Stages 2 and 5 on 1, 2 and all cores. n processes at once, each alone on one thread with the whole work, show what the
  * cores, caches and memory can do together: efficiency is the rate of one process with n threads over theirs.
  */
 export async function measureScaling(problem: Problem): Promise<Part> {
-  const { scratch, inputs, flags, repeats, from, cores } = problem;
-  const run = (n: number) => {
-    const given = [...from.reference, ...from.extrinsic, "--n-procs", `${n}`];
-    return runProgram(scratch, [...inputs, ...flags, ...given]);
-  };
-  const counts = [...new Set([1, Math.min(2, cores), cores])];
+  const { cores } = problem;
   const measurements: Measurement[] = [];
   const rows: string[][] = [];
   let shortest = Infinity;
-  for (const n of counts) {
-    const threads: ChildRun[] = [];
-    const processes: ChildRun[][] = [];
-    // In turns, so that both see the same hour of a machine that others use too.
-    await repeat(repeats, async () => {
-      threads.push(await run(n));
-      processes.push(
-        n === 1 ? threads.slice(-1) : await Promise.all(Array.from({ length: n }, () => run(1))),
-      );
-    });
+  for (const n of new Set([1, Math.min(2, cores), cores])) {
+    const measured = await rounds(problem, n);
     for (const stage of STAGES) {
-      const one = statistics(threads.map((child) => stageSeconds(child, stage))).median;
-      const meanOf = (group: ChildRun[]) =>
-        group.reduce((sum, child) => sum + stageSeconds(child, stage), 0) / group.length;
-      const many = statistics(processes.map(meanOf)).median;
-      const efficiency = many / (n * one);
+      const one = statistics(measured.map(({ threads }) => stageSeconds(threads, stage))).median;
+      const many = statistics(measured.map(({ processes }) => meanSeconds(processes, stage))).median;
+      const ratio = ({ threads, processes }: Round) =>
+        meanSeconds(processes, stage) / (n * stageSeconds(threads, stage));
+      const efficiency = statistics(measured.map(ratio)).median;
       shortest = Math.min(shortest, one);
-      rows.push([
-        stage,
-        `${n}`,
-        brief(one),
-        brief(many),
-        brief(1 / one),
-        brief(n / many),
-        percent(efficiency),
-      ]);
-      measurements.push({ name: `scaling.${stage}.${n}.seconds`, value: one, unit: "s" });
-      if (n > 1)
-        measurements.push({ name: `scaling.${stage}.${n}.efficiency`, value: efficiency, unit: "share" });
+      rows.push([stage, `${n}`, brief(one), brief(many), percent(efficiency)]);
+      const name = `scaling.${stage}.${n}`;
+      measurements.push({ name: `${name}.seconds`, value: one, unit: "s" });
+      if (n > 1) measurements.push({ name: `${name}.efficiency`, value: efficiency, unit: "share" });
     }
   }
-  const head = ["stage", "n", "n threads s", "n processes s", "runs/s", "runs/s", "efficiency"];
+  const head = ["stage", "n", "n threads s", "n processes s", "efficiency"];
   const notes = [
     "n processes: each one thread and all the work, at the same time; efficiency: ratio of the rates",
+    "n = 1 compares a run with its like: what is off 100% there is chance",
   ];
   if (shortest < SHORT)
     notes.push(`a stage took ${brief(shortest)} s only: give a larger bank for a figure to rely on`);
@@ -64,6 +62,10 @@ export async function measureScaling(problem: Problem): Promise<Part> {
     notes,
     measurements,
   };
+}
+
+function meanSeconds(processes: readonly ChildRun[], stage: string): number {
+  return processes.reduce((sum, child) => sum + stageSeconds(child, stage), 0) / processes.length;
 }
 
 /** By stage, then by threads. */
