@@ -1,12 +1,22 @@
 import { expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { bandOfEvent, checkBanksAgree, mapBlock, openBank, SAMPLE_COLUMNS } from "../src/gw/bank.ts";
+import { type Bank, bandOfEvent, checkBanksAgree, openBank, SAMPLE_COLUMNS } from "../src/gw/bank.ts";
+import { BankReader, bankFiles } from "../src/gw/bank-reader.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { encodeFeather, type FeatherColumn } from "../src/io/feather.ts";
 import { encodeNpy } from "../src/io/npy.ts";
 import { openNpz } from "../src/io/npz.ts";
-import { expectRefusal, FIXTURES, temporaryFolder, writeTemporary } from "./io-helpers.ts";
+import { expectRefusal, FIXTURES, temporaryFolder } from "./io-helpers.ts";
 
 const folder = temporaryFolder();
 const BANK_S = join(FIXTURES, "banks/s");
@@ -29,26 +39,48 @@ test("bank s is opened", () => {
   expect(Array.from(bank.samples.l1)).toEqual(new Array(96).fill(0));
 });
 
-test("a block is mapped", () => {
-  const bank = openBank(BANK_S, "bank_0");
-  const { amplitude, phase } = mapBlock(bank.blocks[2]);
+/** The waveforms of a block, copied. */
+function loadBlock(bank: Bank, k: number) {
+  const reader = new BankReader(bankFiles(bank));
+  const { i0, n_i } = bank.blocks[k];
+  reader.load(i0, i0 + n_i);
+  reader.close();
+  return { amplitude: reader.amplitude, phase: reader.phase };
+}
+
+test("a block is read", () => {
+  const { amplitude, phase } = loadBlock(openBank(BANK_S, "bank_0"), 2);
   // numpy: element [31, 3, 1, 377] of block 2, and the sum of its amplitudes
   expect([amplitude.at(-1), phase.at(-1)]).toEqual([2.1146557211286864e-24, 45.02726728191302]);
   expect(amplitude.length).toBe(32 * 4 * 2 * 378);
   expect(amplitude.reduce((sum, value) => sum + value, 0) / 2.576796624071167e-16).toBeCloseTo(1, 12);
 });
 
-test("a block is mapped in a Worker", async () => {
-  const bankModule = JSON.stringify(join(import.meta.dir, "../src/gw/bank.ts"));
-  const source = `import { mapBlock } from ${bankModule};
-    self.onmessage = ({ data }) => postMessage(mapBlock(data).phase.at(-1));`;
-  const worker = new Worker(writeTemporary(folder, "map-block-worker.ts", source));
-  const answer = new Promise((resolve) => {
-    worker.onmessage = ({ data }) => resolve(data);
-  });
-  worker.postMessage(openBank(BANK_S, "bank_0").blocks[2]);
-  expect(await answer).toBe(45.02726728191302);
-  worker.terminate();
+test("a reader finds any sample, whatever it read before, and keeps few files open", () => {
+  const bank = openBank(BANK_S, "bank_0");
+  const size = 4 * 2 * 378;
+  const reader = new BankReader(bankFiles(bank));
+  const openFiles = () => readdirSync("/proc/self/fd").length;
+  const before = openFiles();
+  for (const i of [95, 0, 33, 64, 31, 32, 95]) {
+    const k = Math.floor(i / 32);
+    expect(reader.blockEnd(i)).toBe(32 * (k + 1));
+    reader.load(i, i + 1);
+    const at = (i % 32) * size;
+    expect(reader.phase.subarray(0, size)).toEqual(loadBlock(bank, k).phase.subarray(at, at + size));
+  }
+  expect(openFiles() - before).toBeLessThanOrEqual(4);
+  reader.close();
+  expect(openFiles()).toBe(before);
+});
+
+test("a block that has changed since the bank was opened is refused", () => {
+  const bank = openBank(writeBank("changed"), "x");
+  const [{ amplitudesPath }] = bank.blocks;
+  writeFileSync(amplitudesPath, readFileSync(amplitudesPath).subarray(0, 600));
+  expectRefusal(() => loadBlock(bank, 0), "badData", amplitudesPath, "found 600 bytes, expected 640");
+  rmSync(amplitudesPath);
+  expectRefusal(() => loadBlock(bank, 0), "noInput", amplitudesPath, "no such file");
 });
 
 const N_B = 8;
@@ -193,9 +225,10 @@ test("files may be symbolic links, without write permission, and not aligned", (
   writeFileSync(join(path, "elsewhere.npy"), shifted);
   chmodSync(join(path, "elsewhere.npy"), 0o444);
   symlinkSync(join(path, "elsewhere.npy"), target);
-  const [block] = openBank(path, "x").blocks;
+  const bank = openBank(path, "x");
+  const [block] = bank.blocks;
   expect(block.phaseDataOffset).toBe(131);
-  const { amplitude, phase } = mapBlock(block);
+  const { amplitude, phase } = loadBlock(bank, 0);
   expect(Array.from(phase)).toEqual(Array.from({ length: 64 }, (_, k) => k));
   expect(amplitude).toEqual(phase);
 });
@@ -207,14 +240,6 @@ function withHeaderLength(file: Buffer, length: number): Buffer {
   prefix.writeUInt16LE(length, 8);
   return Buffer.concat([prefix, Buffer.from(text.trimEnd().padEnd(length)), file.subarray(10 + text.length)]);
 }
-
-test("what is written to a mapping stays out of the file, and a changed file is refused", () => {
-  const [block] = openBank(writeBank("private"), "x").blocks;
-  mapBlock(block).amplitude[0] = 7;
-  expect(mapBlock(block).amplitude[0]).toBe(0);
-  writeFileSync(block.amplitudesPath, readFileSync(block.amplitudesPath).subarray(0, 600));
-  expectRefusal(() => mapBlock(block), "badData", block.amplitudesPath, "found 600 bytes, expected 640");
-});
 
 test("banks used together must agree", () => {
   const first = openBank(writeBank("first"), "bank_0");

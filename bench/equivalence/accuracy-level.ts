@@ -5,7 +5,7 @@
  */
 
 import { modePairs } from "../../src/axes.ts";
-import { mapBlock } from "../../src/gw/bank.ts";
+import { BankReader, bankFiles } from "../../src/gw/bank-reader.ts";
 import type { Reference } from "../../src/gw/reference.ts";
 import { buildReference, type Search } from "../../src/gw/reference-waveform.ts";
 import { openNpz } from "../../src/io/npz.ts";
@@ -157,15 +157,17 @@ function alignedSamples({ banks, bins }: Subject, bank: number, { inds, dt }: Ex
   const n_b = fbin.length;
   const n_mp = 2 * mArr.length;
   const [amplitude_impb, phase_impb] = [0, 1].map(() => new Float64Array(inds.length * n_mp * n_b));
+  const reader = new BankReader(bankFiles(banks[bank]));
   inds.forEach((i, k) => {
-    const block = banks[bank].blocks.find(({ i0, n_i }) => i >= i0 && i < i0 + n_i)!;
-    const { amplitude, phase } = mapBlock(block);
+    reader.load(i, i + 1);
+    const { amplitude, phase } = reader;
     for (let mp = 0; mp < n_mp; mp++) {
-      const from = ((i - block.i0) * n_mp + mp) * block.n_b + b0;
+      const from = mp * reader.bank.n_b + b0;
       const to = (k * n_mp + mp) * n_b;
       amplitude_impb.set(amplitude.subarray(from, from + n_b), to);
       for (let b = 0; b < n_b; b++) phase_impb[to + b] = phase[from + b] + 2 * Math.PI * fbin[b] * dt[k];
     }
   });
+  reader.close();
   return { n_i: inds.length, amplitude_impb, phase_impb };
 }

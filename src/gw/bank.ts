@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { readFeather } from "../io/feather.ts";
 import { firstNotFinite } from "../io/finite.ts";
-import { readAt, withInput } from "../io/input.ts";
 import { type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { type BankConfig, readBankConfig } from "./bank-config.ts";
 
@@ -153,46 +152,6 @@ function checkHeader(path: string, header: NpyHeader, expected: number[]): numbe
     );
   }
   return header.dataOffset;
-}
-
-/** The waveforms of a block, (i, m, p, b) each: h = amplitude exp(i phase), at 1 Mpc. To be read only. */
-export interface BlockWaveforms {
-  amplitude: Float64Array;
-  phase: Float64Array;
-}
-
-/**
- * Maps a block's files into memory; can be called from any Worker. Where a file cannot be mapped (Bun.mmap opens for
- * writing, so a file without write permission cannot) it is read into memory instead.
- * The mapping is private: a stray write never reaches the file.
- * @throws DotpeError noInput, badData if a file is gone or has changed its length since `openBank`.
- */
-export function mapBlock(block: BankBlock): BlockWaveforms {
-  const n = block.n_i * block.n_m * N_POLARIZATIONS * block.n_b;
-  return {
-    amplitude: mapDoubles(block.amplitudesPath, block.dataOffset, n),
-    phase: mapDoubles(block.phasePath, block.phaseDataOffset, n),
-  };
-}
-
-function mapDoubles(path: string, offset: number, n: number): Float64Array {
-  return withInput(path, (file) => {
-    const expected = offset + 8 * n;
-    if (file.size !== expected) {
-      throw new DotpeError("badData", `${path}: found ${file.size} bytes, expected ${expected}`, REMAKE);
-    }
-    const bytes = offset % 8 === 0 ? tryMap(path) : null;
-    if (bytes === null) return new Float64Array(readAt(file, offset, 8 * n).buffer);
-    return new Float64Array(bytes.buffer, bytes.byteOffset + offset, n);
-  });
-}
-
-function tryMap(path: string): Uint8Array | null {
-  try {
-    return Bun.mmap(path, { shared: false });
-  } catch {
-    return null;
-  }
 }
 
 /**
