@@ -11,7 +11,32 @@ function roundHalfEven(x: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-/** einsum: 'mpb, mpb -> mpcb', A exp(i (phase + 2 pi f dt)). */
+/** Adding and subtracting it rounds to a whole number, halves to even. */
+const ROUND = 6755399441055744;
+/** pi / 2 in two parts: products of the first, of 33 bits, with a whole number of quarter turns are exact. */
+const QUARTER_HIGH = 1.5707963267341256;
+const QUARTER_LOW = 6.077100506506192e-11;
+
+/** sin r for |r| <= pi / 4, z = r^2: the minimax polynomials of fdlibm. */
+function sinOf(r: number, z: number): number {
+  const p = -2.5050760253406863e-8 + z * 1.58969099521155e-10;
+  const q = 0.00833333333332249 + z * (-0.0001984126982985795 + z * (2.7557313707070068e-6 + z * p));
+  return r + r * z * (-0.16666666666666632 + z * q);
+}
+
+function cosOf(z: number): number {
+  const p = -2.7557314351390663e-7 + z * (2.087572321298175e-9 - z * 1.1359647557788195e-11);
+  const q = -0.001388888888887411 + z * (2.480158728947673e-5 + z * p);
+  return 1 - 0.5 * z + z * z * (0.0416666666666666 + z * q);
+}
+
+/** Signs of the cosine and the sine of the rest of an angle, after 0 to 3 quarter turns; an odd number swaps re and im. */
+const COS_SIGN = Float64Array.of(1, 1, -1, -1);
+const SIN_SIGN = Float64Array.of(1, -1, -1, 1);
+
+/**
+ * einsum: 'mpb, mpb -> mpcb', A exp(i (phase + 2 pi f dt)), for angles below 1e6: quarter turns are taken off first.
+ */
 export const waveform: Kernels["waveform"] = (
   h,
   amplitude,
@@ -31,8 +56,13 @@ export const waveform: Kernels["waveform"] = (
     const im = re + n_bp;
     for (let b = 0; b < n_b; b++) {
       const angle = phase[from + b] + omega * f_b[b];
-      h[re + b] = amplitude[from + b] * Math.cos(angle);
-      h[im + b] = amplitude[from + b] * Math.sin(angle);
+      const turns = angle * (2 / Math.PI) + ROUND - ROUND;
+      const r = angle - turns * QUARTER_HIGH - turns * QUARTER_LOW;
+      const z = r * r;
+      const quarter = (turns | 0) & 3;
+      const swap = (quarter & 1) * n_bp;
+      h[re + b + swap] = amplitude[from + b] * COS_SIGN[quarter] * cosOf(z);
+      h[im + b - swap] = amplitude[from + b] * SIN_SIGN[quarter] * sinOf(r, z);
     }
     h.fill(0, re + n_b, im);
     h.fill(0, im + n_b, im + n_bp);
