@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { tableFromIPC } from "apache-arrow";
 import { encodeFeather, type FeatherColumn, readFeather } from "../src/io/feather.ts";
 import { BATCH_ROWS, encodeFeatherChunks } from "../src/io/feather-write.ts";
+import { flatBuffer, int8, int16, int32, int64 } from "../src/io/flatbuffer-write.ts";
 import { decompressLz4Frame } from "../src/io/lz4.ts";
 import featherFiles from "./fixtures/feather-files.json";
 import { expectRefusal, FIXTURES, fromBase64, temporaryFolder, writeTemporary } from "./io-helpers.ts";
@@ -99,6 +100,32 @@ test("an independent reader agrees, and sees int64 and large_utf8", () => {
     big: 2n ** 40n + 2n,
     bank_id: "bank_0",
   });
+});
+
+/** The tables of a FlatBuffer begin with the distance to their field list, which must stand at an even place. */
+test("FlatBuffers: numbers at places that their size divides, whatever the length of the names", () => {
+  for (let n = 0; n < 9; n++) {
+    const inner = [{ text: "n".repeat(n) }, int64(7), { table: [int16(5)] }, int8(3)];
+    const bytes = flatBuffer([{ text: "m".repeat(n) }, { tables: [inner, inner] }, int32(9)]);
+    const view = new DataView(bytes.buffer);
+    const visit = (at: number, children: (field: (slot: number) => number) => void) => {
+      const fields = at - view.getInt32(at, true);
+      expect([at % 4, fields % 2]).toEqual([0, 0]);
+      children((slot) => at + view.getUint16(fields + 4 + 2 * slot, true));
+    };
+    const target = (at: number) => at + view.getUint32(at, true);
+    visit(target(0), (field) => {
+      const list = target(field(1));
+      expect(view.getInt32(field(2), true)).toBe(9);
+      for (const k of [0, 1]) {
+        visit(target(list + 4 + 4 * k), (innerField) => {
+          expect([innerField(1) % 8, view.getBigInt64(innerField(1), true)]).toEqual([0, 7n]);
+          expect(view.getUint32(target(innerField(0)), true)).toBe(n);
+          visit(target(innerField(2)), (last) => expect(view.getInt16(last(0), true)).toBe(5));
+        });
+      }
+    });
+  }
 });
 
 test("equal columns give equal bytes, and the pieces are the whole", () => {

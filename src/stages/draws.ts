@@ -1,6 +1,6 @@
 /** Stage 6: drawn rows, read back from their file chunk by chunk. */
 import { sampleDistance } from "../gw/distance.ts";
-import { sharedF64, sharedI32, shareF64 } from "../workers/arena.ts";
+import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import { chunkAt } from "./chunks.ts";
 import type { MergedSums } from "./merged-sums.ts";
@@ -14,7 +14,6 @@ import {
   type SampleSources,
   sampleTable,
   shownTable,
-  TABLE_COUNTER,
   type TableColumn,
 } from "./sample-table.ts";
 
@@ -37,14 +36,11 @@ export async function drawSamples(
 ): Promise<{ samples: TableColumn[]; table: TableColumn[] }> {
   const { seed } = input.options;
   const shares = Float64Array.of(...drawShares(n_draws, seed), ...evenShares());
-  const n_table = shares.length - n_draws;
-  const distance = [distanceShares(n_draws, seed, 0), distanceShares(n_table, seed, TABLE_COUNTER)];
-  const distanceShare = shareF64(Float64Array.of(...distance[0], ...distance[1]));
   const plan: FinishPlan = {
     ...rows,
     n_draws,
     ...placePicks(shares, weight_c),
-    distanceShare,
+    seed,
     picked: sampleRows(shares.length),
   };
   await pool.run("finish", plan, rows.grid.n_chunks);

@@ -1,6 +1,7 @@
 /** What takes the sums over all rows: the weights in the files, and the rows that were drawn, read back from them. */
 import { readSync } from "node:fs";
 import { sampleDistance } from "../gw/distance.ts";
+import { STREAMS, uniform } from "../gw/random.ts";
 import { writeAt } from "../io/atomic-write.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
@@ -8,7 +9,7 @@ import type { CoherentRows } from "./bank-posterior.ts";
 import { BatchReader } from "./chunk-batch.ts";
 import { chunkAt } from "./chunks.ts";
 import { type ChunkPlace, placeOf, type RowFiles, type SharedFile } from "./row-files.ts";
-import type { SampleRows } from "./sample-table.ts";
+import { type SampleRows, TABLE_COUNTER } from "./sample-table.ts";
 
 /** What is needed to give rows their weights, and to read them. */
 export interface WrittenRows extends Omit<CoherentRows, "files"> {
@@ -25,9 +26,10 @@ export interface FinishPlan extends WrittenRows {
   readonly pick_x: Int32Array;
   /** So many picks are draws; of the others only what the table shows is wanted. */
   readonly n_draws: number;
-  /** By pick: the sum of the weights of its chunk's rows up to it, rising in a chunk; the share of its distances below its own. */
+  /** By pick: the sum of the weights of its chunk's rows up to it, rising in a chunk. */
   readonly target: Float64Array;
-  readonly distanceShare: Float64Array;
+  /** Of their distances. */
+  readonly seed: number;
   /** Output, by pick. */
   readonly picked: SampleRows;
 }
@@ -88,7 +90,7 @@ export function readChunk(
 }
 
 function pickIn(plan: FinishPlan, c: number, bank: number, weights: Float64Array): void {
-  const { firstPick_c, pick_x, target, distanceShare, picked, n_draws } = plan;
+  const { firstPick_c, pick_x, target, seed, picked, n_draws } = plan;
   const batch = readChunk(plan, c);
   const picks = pick_x.subarray(firstPick_c[c], firstPick_c[c + 1]);
   const rows = rowsAt(weights, picks, target);
@@ -108,7 +110,9 @@ function pickIn(plan: FinishPlan, c: number, bank: number, weights: Float64Array
   const { d_h_1Mpc, h_h_1Mpc } = picked;
   for (const pick of picks) {
     picked.bank[pick] = bank;
-    picked.d_luminosity[pick] = sampleDistance(distanceShare[pick], d_h_1Mpc[pick], h_h_1Mpc[pick]);
+    const counter = pick < n_draws ? pick : TABLE_COUNTER + pick - n_draws;
+    const share = uniform(seed, STREAMS.distance, counter);
+    picked.d_luminosity[pick] = sampleDistance(share, d_h_1Mpc[pick], h_h_1Mpc[pick]);
   }
 }
 

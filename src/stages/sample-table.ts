@@ -92,6 +92,13 @@ export function shownTable(rows: SampleRows, sources: SampleSources): TableColum
   });
 }
 
+/** Float64Array.from, without its iterator. */
+function floatsOf(from: Int32Array, of: (value: number, j: number) => number): Float64Array {
+  const out = new Float64Array(from.length);
+  for (let j = 0; j < out.length; j++) out[j] = of(from[j], j);
+  return out;
+}
+
 type Floats = Record<string, Float64Array>;
 
 function floatColumns(columns: Floats): TableColumn[] {
@@ -99,16 +106,18 @@ function floatColumns(columns: Floats): TableColumn[] {
 }
 
 function intrinsicColumns({ i, bank }: SampleRows, { banks }: SampleSources): Floats {
-  const column = (name: (typeof BANK_COLUMNS)[number]) =>
-    Float64Array.from(i, (index, j) => banks[bank[j]].bank.samples[name][index]);
+  const column = (name: (typeof BANK_COLUMNS)[number]) => {
+    const values_k = banks.map((one) => one.bank.samples[name]);
+    return floatsOf(i, (index, j) => values_k[bank[j]][index]);
+  };
   return {
     ...Object.fromEntries(BANK_COLUMNS.map((name) => [name, column(name)])),
-    f_ref: Float64Array.from(bank, (k) => banks[k].bank.config.f_ref),
+    f_ref: floatsOf(bank, (k) => banks[k].bank.config.f_ref),
   };
 }
 
 function extrinsicColumns({ e }: SampleRows, { extrinsic }: SampleSources) {
-  const column = (values: Float64Array) => Float64Array.from(e, (index) => values[index]);
+  const column = (values: Float64Array) => floatsOf(e, (index) => values[index]);
   return {
     lat: column(extrinsic.lat),
     lon: column(extrinsic.lon),
@@ -138,7 +147,7 @@ function rowColumns(rows: SampleRows, weights: Float64Array, { banks }: SampleSo
 /** The likelihood saw waveforms moved by dt, so the waveform itself arrives that much earlier. Phases are not moved. */
 function alignedColumns({ i, o, bank }: SampleRows, { banks, n_phi }: SampleSources, linfree: Float64Array) {
   const dtOf = banks.map(({ result }) => alignmentOf(result));
-  const phi_ref_linfree = Float64Array.from(o, (phase) => phase * ((2 * Math.PI) / n_phi));
+  const phi_ref_linfree = floatsOf(o, (phase) => phase * ((2 * Math.PI) / n_phi));
   return {
     phi_ref_linfree,
     t_geocenter: linfree.map((t, j) => t - dtOf[bank[j]](i[j])),
