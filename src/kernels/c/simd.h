@@ -74,6 +74,18 @@ INLINE vd vsqrt(vd a) {
 #endif
 }
 
+/* a in the lanes where the mask is negative, b in the others. */
+INLINE vd where_negative(vi mask, vd a, vd b) {
+#if VL == 8
+  return (vd)_mm512_mask_blend_pd(_mm512_movepi64_mask((__m512i)mask), (__m512d)b, (__m512d)a);
+#elif VL == 4
+  return (vd)_mm256_blendv_pd((__m256d)b, (__m256d)a, (__m256d)mask);
+#else
+  vi chosen = mask < 0;
+  return (vd)(((vi)a & chosen) | ((vi)b & ~chosen));
+#endif
+}
+
 /* One bit for each lane in which a is not less than b, lane 0 the lowest: also where either is not a number. */
 INLINE unsigned not_below(vd a, vd b) {
 #if VL == 8

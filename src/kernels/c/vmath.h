@@ -3,8 +3,6 @@
 #define DOTPE_VMATH_H
 #include "simd.h"
 
-typedef uint64_t vu __attribute__((vector_size(8 * VL)));
-
 /* 1.5 x 2^52: added to a double below 2^51 in size, it leaves the nearest integer in the low bits. */
 #define ROUND 6755399441055744.0
 
@@ -73,13 +71,11 @@ INLINE void sincos_v(vd x, vd *s, vd *c) {
   pc = mad(pc, z, all(-1.38888888888741095749e-03));
   pc = mad(pc, z, all(4.16666666666666019037e-02));
   vd cosine = mad(z * z, pc, mad(all(-0.5), z, all(1.0)));
-  vi odd = -(n & 1);
-  vi a = ((vi)sine & ~odd) | ((vi)cosine & odd);
-  vi b = ((vi)cosine & ~odd) | ((vi)sine & odd);
-  a ^= (n & 2) << 62;
-  b ^= ((n + 1) & 2) << 62;
-  *s = (vd)a;
-  *c = (vd)b;
+  /* An odd number of quarter turns swaps them; bit 1 of it is the sign of one, bit 1 of the next number that of the other. */
+  const int64_t sign = INT64_MIN;
+  vi odd = n << 63, half = n << 62;
+  *s = (vd)((vi)where_negative(odd, cosine, sine) ^ (half & sign));
+  *c = (vd)((vi)where_negative(odd, sine, cosine) ^ ((half + ((int64_t)1 << 62)) & sign));
 }
 
 #endif
