@@ -4,13 +4,13 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { zipSync } from "fflate";
 import { arrivalTimes, detectorResponses, detectorsNamed } from "../gw/detectors.ts";
 import { SOLAR_MASS_SECONDS } from "../gw/prior.ts";
 import { uniform } from "../gw/random.ts";
 import { type InspiralParameters, inspiralPhase } from "../gw/taylor-f2.ts";
 import { encodeFeather } from "../io/feather.ts";
 import { encodeNpy, type NpyData } from "../io/npy-write.ts";
+import { encodeNpz } from "../io/npz.ts";
 
 const DETECTORS = "HLV";
 const [F_LOW, F_HIGH, DF] = [20, 512, 1 / 16];
@@ -112,9 +112,8 @@ export function writeSyntheticEvent(folder: string): string {
     ["tgps", [], { dtype: "f8", data: Float64Array.of(1e9) }],
     ["tcoarse", [], { dtype: "f8", data: Float64Array.of(TCOARSE) }],
   ];
-  const files = arrays.map(([name, shape, content]) => [`${name}.npy`, encodeNpy(shape, content)] as const);
   const path = join(folder, "synthetic.npz");
-  writeFileSync(path, zipSync(Object.fromEntries(files), { level: 0 }));
+  writeFileSync(path, encodeNpz(arrays.map(([name, shape, content]) => ({ name, shape, ...content }))));
   return path;
 }
 
