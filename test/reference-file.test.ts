@@ -75,7 +75,7 @@ describe("a file of our own", () => {
   const original = readReference(runPath(SMALL, "reference.npz"), event, band, mArr, KERNELS);
 
   test("reads back bit for bit, with and without weights of their own for each detector", () => {
-    const shared = { ...original, single: singlesOf(original.coherent) };
+    const shared = { ...original, single: singlesOf(original.coherent), sample: { bank: 1, i: 70_000 } };
     for (const [name, reference] of Object.entries({ original, shared })) {
       const path = writeTemporary(folder, `${name}.npz`, encodeReference(reference, event));
       expect(readReference(path, event, band, mArr, KERNELS)).toEqual({ ...reference, source: path });

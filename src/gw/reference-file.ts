@@ -92,8 +92,16 @@ function readOwn(
     frame: readFrame(npz, event),
     h0Re_mpb: h0.re,
     h0Im_mpb: h0.im,
+    ...(npz.has("bank_sample") && { sample: readSample(npz) }),
     ...(recipe && { recipe, dataWeightsAt: dataWeightsOfRecipe(setting, mArr, recipe) }),
   };
+}
+
+/** The bank sample that h0 was made of, as the run that wrote the file numbers its banks. */
+function readSample(npz: Npz): { bank: number; i: number } {
+  const [bank, i] = readReal(npz, "bank_sample", [2]);
+  if ([bank, i].every((n) => Number.isInteger(n) && n >= 0)) return { bank, i };
+  throw badEntry(npz, "bank_sample", `found ${bank}, ${i}, expected a bank's and a sample's number`);
 }
 
 function readRecipe(npz: Npz, n_m: number, n_b: number): SmoothRecipe {
@@ -160,6 +168,9 @@ export function encodeReference(reference: ReferenceWithH0, event: Event): Uint8
     real("arrival_d", arrival_d),
     text("frame", JSON.stringify(reference.frame)),
     ...recipeEntries(reference.recipe, n_m, n_b),
+    ...(reference.sample
+      ? [real("bank_sample", Float64Array.of(reference.sample.bank, reference.sample.i))]
+      : []),
   ];
   if (!singlesAreCoherent(reference)) {
     entries.push(...weightEntries("single_", joined(reference.single), n_d, n_m, n_b));

@@ -43,7 +43,7 @@ export interface SingleReference {
 export interface Reference extends SingleReference {
   /** 'native' with the bank sample it came from, or the file's path. */
   readonly source: string;
-  /** The bank sample it was made of, by the bank's place in the list; absent for a file's. */
+  /** The bank sample it was made of, by the bank's place in the list (of the run that made it); absent for others' files. */
   readonly sample?: { readonly bank: number; readonly i: number };
   /** Letters of the detectors, in the order of every axis d. */
   readonly detectors: readonly string[];

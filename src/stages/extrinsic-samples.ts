@@ -73,10 +73,12 @@ export class ExtrinsicStage {
     return (await this.prepared).table;
   }
 
-  /** To be called as soon as the reference is known. A reference that is no bank sample's leaves the tempering to `draw`. */
+  /** To be called as soon as the reference is known. One that is no sample of these banks leaves the tempering to `draw`. */
   begin(reference: Reference): void {
     this.inputs = { ...this.given, reference };
-    if (reference.sample) this.temper(reference.sample);
+    const { sample } = reference;
+    const bank = sample && this.given.bins.banks[sample.bank];
+    if (sample && bank && sample.i < bank.n_i) this.temper(sample);
   }
 
   private temper({ bank, i }: { readonly bank: number; readonly i: number }): Promise<Tempered> {

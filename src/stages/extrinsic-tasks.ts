@@ -52,7 +52,8 @@ export interface CandidatePlan extends MarginalizationPlan {
 
 export interface Candidate {
   readonly rank: number;
-  readonly info: MargInfo;
+  /** Without what only its own likelihood needs. */
+  readonly info: Omit<MargInfo, "index_q" | "dh" | "hh">;
   /** On shared memory. */
   readonly products: InnerProducts;
 }
@@ -249,7 +250,8 @@ export function openCandidates(plan: CandidatePlan, kernels: Kernels): TaskRunne
       const rank = plan.firstRank + task;
       const products = maker.make(task);
       const sampler = ChunkSampler.reuse(products, using);
-      candidates.push({ rank, info: marginalize(products, using, rank, sampler), products });
+      const { index_q, dh, hh, ...info } = marginalize(products, using, rank, sampler);
+      candidates.push({ rank, info, products });
     },
     result: () => ({ candidates }),
     close: () => maker.close(),

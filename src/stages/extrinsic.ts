@@ -81,7 +81,7 @@ export function gatherPoints(infos: readonly Gatherable[]): GatheredPoints {
 
 /** What `combine` needs of a marginalization. */
 export type Combinable = Gatherable &
-  Pick<MargInfo, "n_qmc" | "n_phi" | "tStart" | "tStep" | "prior_q" | "pairStart_q" | "phase" | "dh">;
+  Pick<MargInfo, "n_qmc" | "n_phi" | "tStart" | "tStep" | "prior_q" | "pairStart_q" | "phase" | "positive">;
 
 /** Where the points are. */
 export interface Places {
@@ -127,7 +127,7 @@ export function combine(
     direction[e] = info.direction_q[q]!;
     _phi_ref[e] = (2 * Math.PI * info.phase[x]!) / info.n_phi;
     // The reference turns psi by pi/2 where <d|h> < 0, which changes the sign of <d|h> and nothing else.
-    psi[e] = info.dh[x]! < 0 ? (info.psi_q[q]! + Math.PI / 2) % Math.PI : info.psi_q[q]!;
+    psi[e] = info.positive[x] === 0 ? (info.psi_q[q]! + Math.PI / 2) % Math.PI : info.psi_q[q]!;
     t_geocenter[e] = info.tStart + info.position0_q[q]! * info.tStep;
     weights[e] = pairs ? ratio / info.n_phi : (length / n_qmc) * ratio;
   }
@@ -187,16 +187,16 @@ function allPairs(infos: readonly Combinable[]): Drawable {
   return { k, q, x };
 }
 
-function countPositive({ pairStart_q, dh }: Combinable, q: number): number {
+function countPositive({ pairStart_q, positive }: Combinable, q: number): number {
   let n = 0;
-  for (let x = pairStart_q[q]!; x < pairStart_q[q + 1]!; x++) if (dh[x]! > 0) n++;
+  for (let x = pairStart_q[q]!; x < pairStart_q[q + 1]!; x++) n += positive[x]!;
   return n;
 }
 
 /** One of the point's pairs with <d|h> > 0, at random. */
 function positivePair(info: Combinable, q: number, seed: number, e: number): number {
   let wanted = pickOne(countPositive(info, q), seed, PHASE_STREAM, e);
-  for (let x = info.pairStart_q[q]!; ; x++) if (info.dh[x]! > 0 && wanted-- === 0) return x;
+  for (let x = info.pairStart_q[q]!; ; x++) if (info.positive[x] === 1 && wanted-- === 0) return x;
 }
 
 function pickOne(n: number, seed: number, stream: number, counter: number): number {

@@ -74,9 +74,11 @@ export interface MargInfo {
   readonly prior_q: Float64Array;
   /** Bin of the arrival time that was drawn in each detector. */
   readonly bin_dq: Int32Array;
-  /** Pairs of point q: pairStart_q[q] ... pairStart_q[q + 1] - 1 of the three arrays below. */
+  /** Pairs of point q: pairStart_q[q] ... pairStart_q[q + 1] - 1 of the four arrays below. */
   readonly pairStart_q: Int32Array;
   readonly phase: Uint16Array;
+  /** 1 where <d|h> > 0. */
+  readonly positive: Uint8Array;
   readonly dh: Float64Array;
   readonly hh: Float64Array;
   readonly lnZ: number;
@@ -262,6 +264,7 @@ function joined(
     ...{ n_d, n_t, n_phi, tStart, tStep, n_qmc: n_c * n_chunk, n_c, proposal_cdt, n_q },
     threshold_c: Float64Array.from(chunks, ({ threshold }) => threshold),
     ...{ index_q, direction_q, psi_q, position0_q, prior_q, bin_dq, pairStart_q, phase, dh, hh },
+    positive: Uint8Array.from(dh, (x) => Number(x > 0)),
   };
 }
 
