@@ -153,21 +153,34 @@ describe("what is read from runs", () => {
     expect(lineThrough(1, 1, 2, 4)(10)).toBe(20);
   });
 
-  test("the model repeats what it was fitted to", () => {
-    // 100 tasks of 0.01 s and 0.2 s of the parent at 100 samples; of 200 samples twice the tasks, 0.3 s of the parent.
+  // 100 tasks of 0.01 s and 0.2 s of the parent at 100 samples; of 200 samples twice the tasks, 0.3 s of the parent.
+  // `slow`: how much longer everything took with one thread, while another program had the core.
+  const fitted = (slow: number) => {
     const even = (n: number) => Array.from({ length: n }, () => 0.01);
-    const [small, large] = [
+    const [two, twoLarge] = [
       { noTask: 0.2, parentCpu: 0.2, cpu: 1.2 },
       { noTask: 0.3, parentCpu: 0.3, cpu: 2.3 },
     ];
-    const model = fitModel({
-      small1: run(100, 1, lap(even(100), small)),
-      small2: run(100, 2, lap(even(100), small)),
-      smallMany: run(100, 8, lap(even(100), small)),
-      large1: run(200, 1, lap(even(200), large)),
-      large2: run(200, 2, lap(even(200), large)),
-      sizeLimit: 1e7,
+    const one = (n: number, cpu: number) => {
+      const times = { noTask: 0, cpu, parentCpu: cpu, seconds: slow * cpu };
+      return run(
+        n,
+        1,
+        lap(
+          even(n).map((seconds) => slow * seconds),
+          times,
+        ),
+      );
+    };
+    return fitModel({
+      ...{ small1: one(100, 1.2), large1: one(200, 2.3), sizeLimit: 1e7 },
+      ...{ small2: run(100, 2, lap(even(100), two)), smallMany: run(100, 8, lap(even(100), two)) },
+      large2: run(200, 2, lap(even(200), twoLarge)),
     });
+  };
+
+  test.each([1, 3])("the model repeats what it was fitted to, measured %p times slower", (slow) => {
+    const model = fitted(slow);
     const seconds = (n: number, workers: number) =>
       simulate(programOf(model, n, workers), machine(workers)).seconds;
     expect(seconds(100, 1)).toBeCloseTo(1.2, 9);

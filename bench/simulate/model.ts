@@ -103,9 +103,10 @@ interface Fit {
 function kindModel(kind: Kind, lap: Lap, largeLap: Lap, withTwo: Lap, { n0, n1, warmUp }: Fit): KindModel {
   const large = largeLap.kinds.find(({ name }) => name === kind.name) ?? kind;
   const sum = ({ seconds }: Kind) => seconds.reduce((all, one) => all + one, 0);
+  const [core, largeCore] = [coreShare(lap), coreShare(largeLap)];
   const lapBusy = lap.kinds.reduce((all, one) => all + sum(one), 0);
   // A stage's warm-up is shared by its kinds of tasks, and is no more than a part of what a single thread took.
-  const own = Math.min((warmUp * sum(kind)) / lapBusy, sum(kind) / 2);
+  const own = Math.min((warmUp * sum(kind)) / lapBusy, (core * sum(kind)) / 2);
   const main = mainKind(withTwo);
   const same = withTwo.kinds.find(({ name }) => name === kind.name);
   const beside = same !== undefined && main !== undefined && same !== main && overlap(same, main) > BESIDE;
@@ -113,10 +114,15 @@ function kindModel(kind: Kind, lap: Lap, largeLap: Lap, withTwo: Lap, { n0, n1, 
   return {
     ...{ name: kind.name, jobs: kind.jobs, beside, warmUp: own },
     tasks: lineThrough(n0, kind.seconds.length, n1, large.seconds.length),
-    seconds: lineThrough(n0, sum(kind) - own, n1, Math.max(sum(large) - own, 0)),
+    seconds: lineThrough(n0, core * sum(kind) - own, n1, Math.max(largeCore * sum(large) - own, 0)),
     bytes: lineThrough(n0, bytes[0], n1, bytes[1]),
     shape: large.seconds.map((one) => (one * large.seconds.length) / sum(large)),
   };
+}
+
+/** With one thread: the share of a stage in which it had a core. The rest went to other programs. */
+function coreShare({ parentCpu, seconds }: Lap): number {
+  return parentCpu > 0 ? Math.min(1, parentCpu / seconds) : 1;
 }
 
 /** Share of a that lies within b. */

@@ -18,10 +18,12 @@ export function checkTable(model: Model, runs: readonly MeasuredRun[], machineOf
   const rows = runs.map(({ n_i, n_procs, laps }) => {
     const predicted = run(model, n_i, n_procs, machineOf).seconds;
     const measured = laps.reduce((sum, { seconds }) => sum + seconds, 0);
+    const cpu = laps.reduce((sum, lap) => sum + lap.cpu, 0);
     const ratio = (predicted / measured).toFixed(2);
-    return [n_i.toLocaleString("en-US"), `${n_procs}`, brief(predicted), brief(measured), ratio];
+    return [n_i.toLocaleString("en-US"), `${n_procs}`, brief(predicted), brief(measured), brief(cpu), ratio];
   });
-  return formatTable([["bank", "workers", "predicted s", "measured s", "predicted / measured"], ...rows]);
+  const head = ["bank", "workers", "predicted s", "measured s", "cpu s", "predicted / measured"];
+  return formatTable([head, ...rows]);
 }
 
 export function scalingTable(
