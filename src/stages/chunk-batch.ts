@@ -49,7 +49,6 @@ const PREFIX_BYTES = 8;
 export class BatchEncoder {
   private readonly body = new BatchBody("zstd");
   private words = new Int32Array(0);
-  private zeros = new Uint8Array(0);
   private numbers = new Float64Array(0);
 
   /** @param i_k bank index of the chunk's k-th part @param lnTotal ln N_k of the bank */
@@ -59,7 +58,6 @@ export class BatchEncoder {
     if (this.numbers.length < n + 1) {
       this.words = new Int32Array(2 * (rows.e.length + 1));
       this.numbers = new Float64Array(rows.e.length + 1);
-      this.zeros = new Uint8Array(8 * rows.e.length);
     }
     body.start();
     body.addNumbers(this.itemColumn(rows.ends, i_k));
@@ -70,7 +68,7 @@ export class BatchEncoder {
     body.addNumbers(bytesOf(rows.bestfit, n));
     body.addNumbers(bytesOf(rows.dh, n));
     body.addNumbers(bytesOf(rows.hh, n));
-    const weightsAt = body.addPlain(this.zeros.subarray(0, 8 * n));
+    const weightsAt = body.addPlain(bytesOf(this.words.fill(0, 0, 2 * n), 2 * n));
     const bankBytes = body.length;
     const id = new TextEncoder().encode(bankId);
     body.addText(this.offsets(n, id.length), repeated(id, n));

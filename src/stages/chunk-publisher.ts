@@ -24,6 +24,9 @@ export class ChunkPublisher {
   readonly writer: RowWriter;
   private readonly sums: ChunkSums;
   private readonly encoder = new BatchEncoder();
+  /** Only where there are cuts: rows of the bank's file, of the merged one, of neither. */
+  private readonly split = [new ChunkRows(), new ChunkRows(), new ChunkRows()] as const;
+  private readonly mergedEncoder = new BatchEncoder();
 
   constructor(
     private readonly plan: PublisherPlan,
@@ -51,14 +54,14 @@ export class ChunkPublisher {
 
   private publishSome(c: number, chunk: Chunk, rows: ChunkRows, cuts: RowCuts): void {
     const { kept, merged, capped } = this.plan.progress;
-    const [ours, theirs, others] = [new ChunkRows(), new ChunkRows(), new ChunkRows()];
+    const [ours, theirs, others] = this.split;
     ChunkRows.split(rows, cuts.bank_k[chunk.bank], ours, others);
     if (capped !== undefined) this.add(chunk, others, capped);
     ChunkRows.split(ours, cuts.merged, theirs, others);
     this.add(chunk, theirs, merged);
     this.add(chunk, ours, kept);
     const forBank = this.encoded(chunk, ours, this.encoder);
-    const forMerged = theirs.n === ours.n ? forBank : this.encoded(chunk, theirs, new BatchEncoder());
+    const forMerged = theirs.n === ours.n ? forBank : this.encoded(chunk, theirs, this.mergedEncoder);
     this.writer.submit({ c, bank: chunk.bank, forBank, forMerged, pairs: this.sums.pairs });
   }
 

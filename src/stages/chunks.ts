@@ -6,8 +6,10 @@
 import { sharedI32 } from "../workers/arena.ts";
 import type { Items } from "./incoherent.ts";
 
-/** About this many (i, e, o) make a chunk: its rows, whatever passes, fit a thread's memory. */
-const VOLUME = 2 ** 20;
+/** So many (i, e, o) make a chunk: its rows, whatever passes, fit a thread's memory. */
+const VOLUME = 2 ** 19;
+/** Of one accepted sample, of which most may pass, so many. */
+const SPAN_VOLUME = 2 ** 18;
 const MOST_ITEMS = 16;
 /** A file has about this many batches at most. */
 const MOST_CHUNKS = 2 ** 14;
@@ -39,11 +41,14 @@ export interface Chunk {
 /** @param items by (bank, i) ascending */
 export function chunkGrid({ bank_j }: Items, n_e: number, n_phi: number): ChunkGrid {
   const n_j = bank_j.length;
-  const volume = Math.max(VOLUME, Math.ceil((n_j * n_e * n_phi) / MOST_CHUNKS));
+  // Few enough chunks: their tables are read as a whole.
+  const least = Math.ceil((n_j * n_e * n_phi) / MOST_CHUNKS);
   const most = Math.max(MOST_ITEMS, Math.ceil(n_j / MOST_CHUNKS));
-  const mostItems = Math.max(1, Math.min(most, Math.floor(volume / (n_e * n_phi))));
-  const isWhole = n_e * n_phi <= volume;
-  const span = isWhole ? n_e : SPAN_STEP * Math.max(1, Math.floor(volume / n_phi / SPAN_STEP));
+  const spanVolume = Math.max(SPAN_VOLUME, least);
+  const isWhole = n_e * n_phi <= spanVolume;
+  const span = isWhole ? n_e : SPAN_STEP * Math.max(1, Math.floor(spanVolume / n_phi / SPAN_STEP));
+  const fitting = isWhole ? Math.floor(Math.max(VOLUME, least) / (n_e * n_phi)) : 1;
+  const mostItems = Math.max(1, Math.min(most, fitting));
   const starts: number[] = [];
   for (let j = 0; j < n_j; j++) {
     const last = starts[starts.length - 1];

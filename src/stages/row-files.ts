@@ -152,8 +152,9 @@ interface Ready {
   readonly pairs: ChunkPairs;
 }
 
-/** Chunks that a thread keeps until their turn comes, before it waits. */
+/** Chunks, and bytes of them, that a thread keeps until their turn comes, before it waits. */
 const MOST_WAITING = 4;
+const MOST_WAITING_BYTES = 2 ** 23;
 /** How often a waiting thread looks whether the pass was given up (ms). */
 const LOOK = 100;
 
@@ -198,25 +199,26 @@ export class RowWriter {
           sum: pairs.sum.slice(0, pairs.ends.at(-1)),
         },
       });
-      if (this.waiting.length > MOST_WAITING) this.waitFor(this.waiting.length - MOST_WAITING);
+      while (this.isFull()) this.waitForFirst();
     }
     this.writeWaiting();
   }
 
-  /** Writes all that is still waiting. */
-  finish(): void {
-    this.waitFor(this.waiting.length);
+  private isFull(): boolean {
+    const bytes = this.waiting.reduce((sum, { forMerged }) => sum + (forMerged?.body.length ?? 0), 0);
+    return !this.isGivenUp() && (this.waiting.length > MOST_WAITING || bytes > MOST_WAITING_BYTES);
   }
 
-  /** Until the first `n` of the waiting are written. */
-  private waitFor(n: number): void {
+  /** Writes all that is still waiting. */
+  finish(): void {
+    while (this.waiting.length > 0 && !this.isGivenUp()) this.waitForFirst();
+  }
+
+  private waitForFirst(): void {
     const { turn } = this.plan.progress;
-    const left = this.waiting.length - n;
-    while (this.waiting.length > left && !this.isGivenUp()) {
-      const written = Atomics.load(turn, WRITTEN);
-      if (written < this.waiting[0].c) Atomics.wait(turn, WRITTEN, written, LOOK);
-      this.writeWaiting();
-    }
+    const written = Atomics.load(turn, WRITTEN);
+    if (written < this.waiting[0].c) Atomics.wait(turn, WRITTEN, written, LOOK);
+    this.writeWaiting();
   }
 
   private writeWaiting(): void {

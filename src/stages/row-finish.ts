@@ -46,24 +46,35 @@ export function sampleRows(n: number): SampleRows {
 /** A task is a chunk. */
 export function openFinish(plan: FinishPlan): TaskRunner<null> {
   const { grid, bank_j, progress, files, lnSum_k, lnTotal_k, lnMerged } = plan;
+  const [forWeights, forBatch] = [new Room(), new Room()];
   return {
     run(c) {
       const { bank } = chunkAt(grid, bank_j, c);
       const [own, merged] = [placeOf(progress, c, "bank"), placeOf(progress, c, "merged")];
-      writeWeights(files.banks[bank], own, lnSum_k[bank]);
-      const weights = writeWeights(files.merged, merged, lnTotal_k[bank] + lnMerged);
-      if (plan.firstPick_c[c + 1] > plan.firstPick_c[c]) pickIn(plan, c, bank, weights);
+      writeWeights(files.banks[bank], own, lnSum_k[bank], forWeights);
+      const weights = writeWeights(files.merged, merged, lnTotal_k[bank] + lnMerged, forWeights);
+      if (plan.firstPick_c[c + 1] > plan.firstPick_c[c]) pickIn(plan, c, bank, weights, forBatch);
     },
     result: () => null,
   };
 }
 
-/** weights = exp(ln_posterior - lnSum), written where the batch has left room for them. */
-function writeWeights(file: SharedFile, place: ChunkPlace, lnSum: number): Float64Array {
+/** Memory that is used again for each chunk. */
+class Room {
+  private buffer = new ArrayBuffer(0);
+
+  bytes(n: number): Uint8Array<ArrayBuffer> {
+    if (this.buffer.byteLength < n) this.buffer = new ArrayBuffer(2 * n);
+    return new Uint8Array(this.buffer, 0, n);
+  }
+}
+
+/** weights = exp(ln_posterior - lnSum), written where the batch has left room for them; valid until `room` is used again. */
+function writeWeights(file: SharedFile, place: ChunkPlace, lnSum: number, room: Room): Float64Array {
   const { n_rows, offset, metadataBytes, lnPosteriorAt, weightsAt } = place;
-  const values = new Float64Array(n_rows);
+  const bytes = room.bytes(8 * n_rows);
+  const values = new Float64Array(bytes.buffer, 0, n_rows);
   if (n_rows === 0) return values;
-  const bytes = new Uint8Array(values.buffer);
   readAll(file, bytes, offset + metadataBytes + lnPosteriorAt);
   for (let r = 0; r < n_rows; r++) values[r] = Math.exp(values[r] - lnSum);
   writeAt(file, bytes, offset + metadataBytes + weightsAt);
@@ -78,20 +89,21 @@ function readAll({ fd, path }: SharedFile, into: Uint8Array, position: number): 
   }
 }
 
-/** The merged file's rows of a chunk, which has some. */
+/** The merged file's rows of a chunk, which has some; valid until `room` is used again. */
 export function readChunk(
   { progress, files }: Pick<WrittenRows, "progress" | "files">,
   c: number,
+  room = new Room(),
 ): BatchReader {
   const { offset, metadataBytes, bodyBytes } = placeOf(progress, c, "merged");
-  const bytes = new Uint8Array(metadataBytes + bodyBytes);
+  const bytes = room.bytes(metadataBytes + bodyBytes);
   readAll(files.merged, bytes, offset);
   return new BatchReader(bytes, metadataBytes);
 }
 
-function pickIn(plan: FinishPlan, c: number, bank: number, weights: Float64Array): void {
+function pickIn(plan: FinishPlan, c: number, bank: number, weights: Float64Array, room: Room): void {
   const { firstPick_c, pick_x, target, seed, picked, n_draws } = plan;
-  const batch = readChunk(plan, c);
+  const batch = readChunk(plan, c, room);
   const picks = pick_x.subarray(firstPick_c[c], firstPick_c[c + 1]);
   const rows = rowsAt(weights, picks, target);
   for (const name of ["i", "e", "o"] as const) {

@@ -57,8 +57,8 @@ class RowMaker {
   private readonly evaluator: Coherent;
   private readonly nSlots: number;
   private readonly maximum: SharedMaximum;
-  /** Rows of a few items, tile by tile: (slot, end) of what each has in a tile. */
-  private readonly raw = new ChunkRows();
+  /** Rows of a few items, tile by tile, and (slot, end) of what each has in a tile; of one item they are in order at once. */
+  private readonly raw: ChunkRows;
   private readonly pieces: { slot: number; end: number }[] = [];
   private readonly probes_slot: Probe[][];
 
@@ -68,6 +68,7 @@ class RowMaker {
   ) {
     const { coherent, grid } = plan;
     this.nSlots = Math.min(coherent.iTile, grid.mostItems);
+    this.raw = this.nSlots === 1 ? this.rows : new ChunkRows();
     this.evaluator = new Coherent(coherent, kernels, this.nSlots);
     this.maximum = new SharedMaximum(plan.best);
     this.probes_slot = Array.from({ length: this.nSlots }, () => []);
@@ -88,7 +89,7 @@ class RowMaker {
     const { evaluator, plan, raw, pieces, probes_slot } = this;
     const { coherent, grid, progress } = plan;
     const { perSpan } = coherent.tiles;
-    raw.clear();
+    if (raw !== this.rows) raw.clear();
     pieces.length = 0;
     for (const probes of probes_slot) probes.length = 0;
     for (let j = j0; j < j1; j++) evaluator.prepare(j, j - j0);
@@ -125,7 +126,7 @@ class RowMaker {
   /** Moves what an item has in `raw` to the rows. */
   private collect(slot: number): void {
     let start = 0;
-    for (const piece of this.pieces) {
+    for (const piece of this.raw === this.rows ? [] : this.pieces) {
       if (piece.slot === slot && piece.end > start) this.rows.append(this.raw, start, piece.end);
       start = piece.end;
     }
