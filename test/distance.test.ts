@@ -74,6 +74,16 @@ describe("lnL marginalized over distance", () => {
     expect(out[0]).toBeCloseTo(lnLikeIntegrated(6300 * 14, 6300 ** 2, 3000), 9);
   });
 
+  test("a signal of any size has an end, and falls as its distance to the fourth power", () => {
+    const norm = 1e3;
+    const beyondPeak = (z: number) => lnLikeIntegrated(z * norm, norm * norm) - 0.5 * z * z + 4 * Math.log(z);
+    // From z = 100 on the quadrature starts near the peak: no step there.
+    expect(beyondPeak(100.001) - beyondPeak(100)).toBeCloseTo(0, 6);
+    // The next term of the expansion is 10 / z^2.
+    expect(beyondPeak(3000) - beyondPeak(150)).toBeCloseTo(-10 / 150 ** 2, 5);
+    expect(lnLikeIntegrated(1e12 * norm, norm * norm)).toBeCloseTo(0.5e24, -10);
+  });
+
   test("hh that is not positive gives NaN", () => {
     expect([
       ...interpolated([

@@ -115,7 +115,8 @@ function panels(a: number, z: number): { edges: [number, number][]; parts: numbe
   const largest = Math.max(logIntegrand(a, z), peak > a ? logIntegrand(peak, z) : Number.NEGATIVE_INFINITY);
   const edges: [number, number][] = [];
   const parts: number[] = [];
-  let low = a;
+  // At such a z nothing but the peak matters, however small a is; panels from a on could be too many to count.
+  let low = z > 100 ? Math.max(a, z - 50) : a;
   while (low < top) {
     const high = Math.min(3 * low, low + width, top);
     if (Math.max(logIntegrand(low, z), logIntegrand(high, z)) > largest - NEGLIGIBLE) {
