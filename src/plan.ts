@@ -11,10 +11,8 @@ const MB = 1e6;
 const BASE_MB = 120;
 /** The sky dictionary and the 16 marginalizations, measured. */
 const EXTRINSIC_MB = 120;
-/** Bytes of a row of the coherent stage, as collected, as sorted and as written. */
-const ROW_BYTES = 28 * 2 + 8 * 12;
-/** Rows a run usually keeps, as a share of the pairs of accepted and extrinsic samples: only known afterwards. */
-const TYPICAL_ROWS = 500_000;
+/** A thread's chunks of rows, as made, as encoded and as waiting for their turn: measured with many of them. */
+const CHUNKS_MB = 40;
 
 /** @throws DotpeError as a run would for its inputs. */
 export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
@@ -54,10 +52,7 @@ export async function planRun(options: Options, _report: Reporter): Promise<RunP
       { name: "weights", megabytes: (2 * n_terms) / MB },
       { name: "per-thread buffers", megabytes: (work.n_procs * perWorker) / MB },
       { name: "extrinsic stage", megabytes: options.extrinsicSamples === undefined ? EXTRINSIC_MB : 0 },
-      {
-        name: "rows (at a usual 500,000)",
-        megabytes: (Math.min(TYPICAL_ROWS, options.sizeLimit) * ROW_BYTES) / MB,
-      },
+      { name: "chunks of rows", megabytes: work.n_procs * CHUNKS_MB },
     ],
     warnings: band.note ? [band.note] : [],
   };
