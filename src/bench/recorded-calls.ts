@@ -10,10 +10,17 @@ import { openIncoherent, planIncoherent } from "../stages/incoherent.ts";
 export type KernelName = Exclude<keyof Kernels, "name">;
 type AnyKernel = (...args: unknown[]) => unknown;
 
+export interface KernelCalls {
+  /** The kernel's name, and what is special about these calls. */
+  readonly label: string;
+  readonly kernel: KernelName;
+  /** The arguments of each call, in order; arrays are those that the task used, as it left them. */
+  readonly calls: readonly unknown[][];
+}
+
 export interface StageCalls {
   readonly stage: string;
-  /** The arguments of each call, in order; arrays are those that the task used, as it left them. */
-  readonly calls: ReadonlyMap<KernelName, readonly unknown[][]>;
+  readonly kernels: readonly KernelCalls[];
 }
 
 /** The program's defaults. */
@@ -50,8 +57,14 @@ export function recordStages({ event, bins, reference, extrinsic, accepted }: Su
   const best = evaluate(coherent, loadKernels("auto"), 0);
   const sizes = `${event.n_d} detectors, ${bins.mArr.length} modes, ${bins.fbin.length} bins, ${n_t} times, ${n_phi} phases, ${n_e} extrinsic samples`;
   const stages = [
-    { stage: "stage 2", calls: recorded((kernels) => openIncoherent(incoherent, kernels).run(0)) },
-    { stage: "stage 5", calls: recorded((kernels) => void evaluate(coherent, kernels, best - maxDrop)) },
+    {
+      stage: "stage 2",
+      kernels: withEveryTime(recorded((kernels) => openIncoherent(incoherent, kernels).run(0))),
+    },
+    {
+      stage: "stage 5",
+      kernels: recorded((kernels) => void evaluate(coherent, kernels, best - maxDrop)),
+    },
   ];
   return { stages, sizes };
 }
@@ -77,7 +90,7 @@ function repeated({ n_e: n, response_dpe, arrival_de }: ExtrinsicSet, n_e: numbe
   return { n_e, response_dpe: repeat(response_dpe), arrival_de: repeat(arrival_de) };
 }
 
-function recorded(task: (kernels: Kernels) => void): Map<KernelName, unknown[][]> {
+function recorded(task: (kernels: Kernels) => void): KernelCalls[] {
   const calls = new Map<KernelName, unknown[][]>();
   const kernels = loadKernels("auto");
   const recorder = new Proxy(kernels, {
@@ -90,7 +103,19 @@ function recorded(task: (kernels: Kernels) => void): Map<KernelName, unknown[][]
     },
   });
   task(recorder);
-  return calls;
+  return [...calls].map(([kernel, ofKernel]) => ({ label: kernel, kernel, calls: ofKernel }));
+}
+
+/** `incoherentMax` again on <d|h> that are the same at all times: then no bound saves a time. */
+function withEveryTime(kernels: readonly KernelCalls[]): KernelCalls[] {
+  return kernels.flatMap((one) => {
+    if (one.kernel !== "incoherentMax") return [one];
+    const calls = one.calls.map((args) => {
+      const [z, , , , , , n_t] = args as Parameters<Kernels["incoherentMax"]>;
+      return [z.map((_, at) => z[at - (at % n_t)]), ...args.slice(1)];
+    });
+    return [one, { ...one, label: "incoherentMax without bounds", calls }];
+  });
 }
 
 /** All recorded calls of one kernel, again. */
@@ -98,27 +123,3 @@ export function replay(kernels: Kernels, name: KernelName, calls: readonly unkno
   const kernel = kernels[name] as AnyKernel;
   for (const args of calls) kernel(...args);
 }
-
-/**
- * Additions and multiplications of a call, padding included; undefined where they depend on the data (bounds that skip
- * work) or are mostly sines.
- */
-export function flopsOf(name: KernelName, args: readonly unknown[]): number | undefined {
-  const counter = FLOPS[name] as ((...args: readonly unknown[]) => number) | undefined;
-  return counter?.(...args);
-}
-
-type Counter<K extends KernelName> = (...args: Parameters<Kernels[K]>) => number;
-
-const FLOPS: { readonly [K in KernelName]?: Counter<K> } = {
-  weighted: (_g, _w, _h, n_d, n_mp, n_bp) => 6 * n_d * n_mp * n_bp,
-  modeProducts: (_hh, _h, _w, terms, _size, _n_g, n_s, n_d, _n_mp, n_bp) => {
-    const perBin = [3 + 2 * n_d, 6 + 4 * n_d, 6 + 8 * n_d];
-    let sum = 0;
-    for (let t = 2; t < terms.length; t += 3) sum += perBin[terms[t]];
-    return sum * n_s * n_bp;
-  },
-  project: (_y, _ldy, _a, _start, _lda, _q, n_r, n_b, n_k) => 2 * n_r * n_b * n_k,
-  expandGrid: (_z, _y, _ldy, _ec, _es, _cos, _sin, n_r, rc, rs, n_h) => n_r * n_h * (4 * (rc + rs) + 20),
-  expandSet: (_dh, _a, _start, _x, _cos, _sin, n_m, n_k, n_e) => n_m * n_e * (4 * n_k + 8),
-};

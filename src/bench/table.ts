@@ -4,7 +4,7 @@
 export interface Measurement {
   readonly name: string;
   readonly value: number;
-  readonly unit: "s" | "ns" | "MB" | "1/s" | "GFLOP/s" | "GB/s" | "share" | "samples";
+  readonly unit: "s" | "ns" | "MB" | "1/s" | "GFLOP/s" | "GB/s" | "share" | "ratio" | "samples";
 }
 
 export interface Part {

@@ -41,9 +41,23 @@ const SYMBOLS = {
   },
 } as const;
 
+/** Of the benchmark alone: they return the work that they did, in flops or bytes. */
+const LIMIT_SYMBOLS = {
+  dotpe_fma_peak: { args: [P, N], returns: "f64" },
+  dotpe_stream: { args: [P, P, P, N, N], returns: "f64" },
+} as const;
+
+export interface LimitKernels {
+  /** n times twelve vectors of multiply-adds; writes eight numbers. */
+  fmaPeak(out: Float64Array, n: number): number;
+  /** a = b + 3 c over n numbers, a multiple of 8, so many times. */
+  stream(a: Float64Array, b: Float64Array, c: Float64Array, n: number, times: number): number;
+}
+
 export interface Variant {
   readonly name: string;
   load(): Kernels;
+  loadLimits(): LimitKernels;
 }
 
 let found: Variant[] | undefined;
@@ -60,7 +74,9 @@ function findVariants(): Variant[] {
     ({ path, flags: needed }) =>
       existsSync(path) && statSync(path).size > 0 && needed.every((flag) => flags.has(flag)),
   );
-  return usable.map(({ name, path }) => ({ name, load: () => bind(name, path) }));
+  return usable.map(({ name, path }) => ({
+    ...{ name, load: () => bind(name, path), loadLimits: () => bindLimits(path) },
+  }));
 }
 
 function processorFlags(): Set<string> {
@@ -70,6 +86,12 @@ function processorFlags(): Set<string> {
   } catch {
     return new Set();
   }
+}
+
+function bindLimits(path: string): LimitKernels {
+  // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
+  const c = dlopen(path, LIMIT_SYMBOLS).symbols as any;
+  return { fmaPeak: c.dotpe_fma_peak, stream: c.dotpe_stream };
 }
 
 function bind(name: string, path: string): Kernels {

@@ -20,7 +20,7 @@ function hhTile(
 }
 
 /** An upper bound over phases of lnL passes the threshold: |dh| <= sum_m |dh_m|, hh >= hh_0 - sum_k |hh_k|. */
-function mayPass(
+export function mayPass(
   hh: Float64Array,
   dh: Float64Array,
   e: number,

@@ -4,22 +4,14 @@
 #define MAX_O 4096
 #define MAX_T 16384
 
-/* H_pP(o) = the part of equal modes + sum_k Re(hh_k e^{-ik phi}): component c of the groups 3 + 4k + c. */
-INLINE vd h_component(const double *hh, double equal, int c, const double *waves_Oxo, int n_m, int n_k, int o) {
-  const int n_x = 2 * (n_m + n_k);
-  vd sum = all(equal);
+/* H_pP(o) = the part of equal modes + sum_k Re(hh_k e^{-ik phi}) at eight phases: component c of the groups 3 + 4k + c. */
+INLINE void h_component(vd *sum, const double *hh, double equal, int c, const double *block, int n_m, int n_k) {
+  all8(sum, equal);
   for (int k = 0; k < n_k; k++) {
     const double *x = hh + 2 * (3 + 4 * k + c);
-    sum = mad(all(x[0]), wave(waves_Oxo, n_x, o, 2 * (n_m + k)), sum);
-    sum = mad(all(x[1]), wave(waves_Oxo, n_x, o, 2 * (n_m + k) + 1), sum);
+    add_wave(sum, x[0], block, 2 * (n_m + k));
+    add_wave(sum, x[1], block, 2 * (n_m + k) + 1);
   }
-  return sum;
-}
-
-/* sqrt(a) or up to 0.4% more, for a >= 0: one Newton step from below on a guess of 1/sqrt(a) that is good to 3.5%. */
-INLINE vd above_sqrt(vd a) {
-  vd y = (vd)(0x5fe6eb50c7b537a9LL - (vi)((vu)a >> 1));
-  return a * y * mad((-0.5 * a) * y, y, all(1.5)) * 1.002;
 }
 
 /* For each t, a bound of lnL over all phases: kappa / 2 (sum_m largest singular value of the whitened z_m)^2, where L L^T
@@ -55,16 +47,24 @@ INLINE double largest_phase(const double *z_mpc, int n_t, const double (*inverse
                             int n_k, int n_o) {
   const int n_x = 2 * (n_m + n_k);
   vd top = all(0);
-  for (int o = 0; o < n_o; o += VL) {
-    vd d0 = all(0), d1 = all(0);
+  for (int o8 = 0; o8 < n_o; o8 += 8) {
+    const double *block = waves_Oxo + (int64_t)o8 * n_x;
+    vd d0[V8], d1[V8];
+    all8(d0, 0);
+    all8(d1, 0);
     for (int m = 0; m < n_m; m++) {
       const double *z = z_mpc + (int64_t)m * 4 * n_t;
-      vd c = wave(waves_Oxo, n_x, o, 2 * m), s = wave(waves_Oxo, n_x, o, 2 * m + 1);
-      d0 = mad(all(z[n_t]), s, mad(all(z[0]), c, d0));
-      d1 = mad(all(z[3 * n_t]), s, mad(all(z[2 * n_t]), c, d1));
+      add_wave(d0, z[0], block, 2 * m);
+      add_wave(d1, z[2 * n_t], block, 2 * m);
+      add_wave(d0, z[n_t], block, 2 * m + 1);
+      add_wave(d1, z[3 * n_t], block, 2 * m + 1);
     }
-    vd l = mad(d0, mad(load(inverse[0] + o), d0, load(inverse[1] + o) * d1), load(inverse[2] + o) * d1 * d1);
-    top = vmax(top, l);
+#pragma GCC unroll 4
+    for (int v = 0; v < V8; v++) {
+      const int o = o8 + v * VL;
+      vd k0 = load(inverse[0] + o), k1 = load(inverse[1] + o), k2 = load(inverse[2] + o);
+      top = vmax(top, mad(d0[v], mad(k0, d0[v], k1 * d1[v]), k2 * d1[v] * d1[v]));
+    }
   }
   return largest(top);
 }
@@ -77,24 +77,28 @@ INLINE double largest_lnl(const double *z_mpct, const double *hh_gc, const doubl
   const double h00 = hh_gc[0], h11 = hh_gc[2], h01 = hh_gc[4];
   const double l00 = sqrt(h00), l10 = h01 / l00, l11 = sqrt(h11 - l10 * l10);
   vd kappa_v = all(0), least = all(1);
-  for (int o = 0; o < n_o; o += VL) {
-    vd a = h_component(hh_gc, h00, 0, waves_Oxo, n_m, n_k, o);
-    vd b = h_component(hh_gc, h01, 1, waves_Oxo, n_m, n_k, o);
-    vd c = h_component(hh_gc, h01, 2, waves_Oxo, n_m, n_k, o);
-    vd e = h_component(hh_gc, h11, 3, waves_Oxo, n_m, n_k, o);
-    if (symmetric) b = c = 0.5 * (b + c);
-    vd det = mad(a, e, -b * c);
-    vd id = 1.0 / det;
-    vd k0 = e * id, k1 = -(b + c) * id, k2 = a * id;
-    store(inverse[0] + o, k0);
-    store(inverse[1] + o, k1);
-    store(inverse[2] + o, k2);
-    least = -vmax(-least, -det);
-    vd half = 0.5 * k1;
-    vd m00 = l00 * (k0 * l00 + half * l10) + l10 * (half * l00 + k2 * l10);
-    vd m01 = (l00 * half + l10 * k2) * l11, m11 = k2 * l11 * l11;
-    vd difference = 0.5 * (m00 - m11);
-    kappa_v = vmax(kappa_v, 0.5 * (m00 + m11) + vsqrt(difference * difference + m01 * m01));
+  for (int o8 = 0; o8 < n_o; o8 += 8) {
+    const double *block = waves_Oxo + (int64_t)o8 * 2 * (n_m + n_k);
+    vd h_c[4][V8];
+    for (int p = 0; p < 4; p++) h_component(h_c[p], hh_gc, p == 0 ? h00 : p == 3 ? h11 : h01, p, block, n_m, n_k);
+#pragma GCC unroll 4
+    for (int v = 0; v < V8; v++) {
+      const int o = o8 + v * VL;
+      vd a = h_c[0][v], b = h_c[1][v], c = h_c[2][v], e = h_c[3][v];
+      if (symmetric) b = c = 0.5 * (b + c);
+      vd det = mad(a, e, -b * c);
+      vd id = 1.0 / det;
+      vd k0 = e * id, k1 = -(b + c) * id, k2 = a * id;
+      store(inverse[0] + o, k0);
+      store(inverse[1] + o, k1);
+      store(inverse[2] + o, k2);
+      least = -vmax(-least, -det);
+      vd half = 0.5 * k1;
+      vd m00 = l00 * (k0 * l00 + half * l10) + l10 * (half * l00 + k2 * l10);
+      vd m01 = (l00 * half + l10 * k2) * l11, m11 = k2 * l11 * l11;
+      vd difference = 0.5 * (m00 - m11);
+      kappa_v = vmax(kappa_v, 0.5 * (m00 + m11) + vsqrt(difference * difference + m01 * m01));
+    }
   }
   const double kappa = largest(kappa_v);
   const int prune = -largest(-least) > 0 && kappa < 1e300 && l11 > 0;

@@ -74,6 +74,12 @@ INLINE vd vsqrt(vd a) {
 #endif
 }
 
+/* sqrt(a) or up to 0.4% more, for a >= 0: one Newton step from below on a guess of 1/sqrt(a) that is good to 3.5%. */
+INLINE vd above_sqrt(vd a) {
+  vd y = (vd)(0x5fe6eb50c7b537a9LL - (vi)((vu)a >> 1));
+  return a * y * mad((-0.5 * a) * y, y, all(1.5)) * 1.002;
+}
+
 /* a in the lanes where the mask is negative, b in the others. */
 INLINE vd where_negative(vi mask, vd a, vd b) {
 #if VL == 8
@@ -97,9 +103,15 @@ INLINE unsigned not_below(vd a, vd b) {
 #endif
 }
 
-/* Eight phases of the waves of `PhaseTables.waves_Oxo`: row x of the block that phase o is in. */
-INLINE vd wave(const double *waves_Oxo, int n_x, int o, int x) {
-  return load(waves_Oxo + (int64_t)(o / 8) * n_x * 8 + x * 8 + o % 8);
+/* sum[v] += amplitude times a wave of `PhaseTables.waves_Oxo` at eight phases: row x of the block of n_x rows. */
+INLINE void add_wave(vd *sum, double amplitude, const double *block_xo, int x) {
+#pragma GCC unroll 4
+  for (int v = 0; v < V8; v++) sum[v] = mad(all(amplitude), load(block_xo + 8 * x + v * VL), sum[v]);
+}
+
+INLINE void all8(vd *sum, double value) {
+#pragma GCC unroll 4
+  for (int v = 0; v < V8; v++) sum[v] = all(value);
 }
 
 INLINE double largest(vd a) {
