@@ -12,7 +12,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { measureCopy, measureLatency, measureStart } from "./simulate/costs.ts";
+import { measureCopy, measureLatency, measurePost, measureStart } from "./simulate/costs.ts";
 import type { Costs, Machine } from "./simulate/machine.ts";
 import { leastOf, type MeasuredRun, measureRun } from "./simulate/measured.ts";
 import { fitModel, type Measurements } from "./simulate/model.ts";
@@ -42,7 +42,7 @@ const OPTIONS = {
 
 interface Saved {
   readonly measurements: Measurements;
-  readonly costs: Omit<Costs, "post">;
+  readonly costs: Costs;
   /** Bytes a second of one core here. */
   readonly copy: number;
 }
@@ -64,7 +64,7 @@ async function measure(values: Values): Promise<Saved> {
     }
     return leastOf(made);
   };
-  const costs = { ...(await measureStart()), latency: await measureLatency() };
+  const costs = { ...(await measureStart()), latency: await measureLatency(), post: measurePost() };
   const measurements = {
     ...{ small1: await runs(small, 1), small2: await runs(small, 2), smallMany: await runs(small, MANY) },
     ...{ large1: await runs(large, 1), large2: await runs(large, 2) },
@@ -82,18 +82,18 @@ async function main(args: string[]): Promise<void> {
   const saved: Saved = values.from ? JSON.parse(readFileSync(values.from, "utf8")) : await measure(values);
   if (values.save) writeFileSync(values.save, JSON.stringify(saved) + "\n");
   const { measurements, costs, copy } = saved;
-  const model = fitModel(measurements);
+  const model = fitModel(measurements, costs.post);
   const machineOf =
     (bandwidth: number, disk: number) =>
     (workers: number): Machine => ({
       ...{ workers, bandwidth, disk, coresPerDomain: Number(values["cores-per-domain"]) },
-      costs: { ...costs, post: model.post },
+      costs,
     });
   const { small1, small2, large1, large2 } = measurements;
   const micro = (seconds: number) => `${(1e6 * seconds).toFixed(0)} us`;
   console.log(
     `here: a worker starts in ${micro(costs.startWorker)} (parent ${micro(costs.startParent)}), a message takes ` +
-      `${micro(costs.latency)}, a job ${micro(model.post)} of the parent for each worker; one core copies ${(copy / 1e9).toFixed(1)} GB/s\n`,
+      `${micro(costs.latency)}, a job ${micro(costs.post)} to send to each worker; one core copies ${(copy / 1e9).toFixed(1)} GB/s\n`,
   );
   console.log(checkTable(model, [small1, small2, large1, large2], machineOf(Infinity, Infinity)));
   const disk = values["disk-gb"] === undefined ? Infinity : 1e9 * Number(values["disk-gb"]);

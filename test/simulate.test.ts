@@ -15,7 +15,7 @@ function machine(workers: number, changes: Partial<Machine> = {}): Machine {
 function job(seconds: readonly number[], changes: Partial<JobStep> = {}): JobStep {
   const n = seconds.length;
   return {
-    ...{ type: "job", name: "job", n, warmUp: 0, urgent: false },
+    ...{ type: "job", name: "job", n, warmUp: 0, gather: 0, urgent: false },
     ...{ seconds: (k) => seconds[k], bytes: () => 0, ...changes },
   };
 }
@@ -71,6 +71,12 @@ describe("schedules", () => {
       { type: "beside", main: [job([1, 1, 1, 1])], chain: [serial(0.5), waiting, serial(2)] },
     ];
     expect(simulate(inLine, machine(2)).seconds).toBeCloseTo(4.25, 12);
+  });
+
+  test("what the parent does with each worker's results", () => {
+    const { seconds, exposed } = simulate([job([1, 1], { gather: 0.1 })], machine(2));
+    expect(seconds).toBeCloseTo(1.2, 12);
+    expect(exposed.get("gathering job")).toBeCloseTo(0.2, 12);
   });
 
   test("starting, sending, latency and compiling", () => {
@@ -172,11 +178,14 @@ describe("what is read from runs", () => {
         ),
       );
     };
-    return fitModel({
-      ...{ small1: one(100, 1.2), large1: one(200, 2.3), sizeLimit: 1e7 },
-      ...{ small2: run(100, 2, lap(even(100), two)), smallMany: run(100, 8, lap(even(100), two)) },
-      large2: run(200, 2, lap(even(200), twoLarge)),
-    });
+    return fitModel(
+      {
+        ...{ small1: one(100, 1.2), large1: one(200, 2.3), sizeLimit: 1e7 },
+        ...{ small2: run(100, 2, lap(even(100), two)), smallMany: run(100, 8, lap(even(100), two)) },
+        large2: run(200, 2, lap(even(200), twoLarge)),
+      },
+      0,
+    );
   };
 
   test.each([1, 3])("the model repeats what it was fitted to, measured %p times slower", (slow) => {

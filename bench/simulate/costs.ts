@@ -5,6 +5,7 @@ import type { ToWorker } from "../../src/workers/protocol.ts";
 const WORKER = new URL("../../src/workers/worker.ts", import.meta.url).href;
 const ECHO = "self.onmessage = ({ data }) => self.postMessage(data);";
 const PINGS = 2000;
+const ARRAYS_OF_A_PLAN = 40;
 const COPY_BYTES = 256 * 2 ** 20;
 const REPEATS = 5;
 
@@ -43,6 +44,17 @@ export async function measureLatency(): Promise<number> {
   worker.terminate();
   times.sort((a, b) => a - b);
   return times[PINGS >> 1] / 2000;
+}
+
+/** Seconds that the sender of a job is busy with its message: a plan is some shared arrays and some numbers. */
+export function measurePost(): number {
+  const worker = new Worker(URL.createObjectURL(new Blob(["self.onmessage = () => {};"])));
+  const plan = Array.from({ length: ARRAYS_OF_A_PLAN }, () => ({ array: sharedI32(64), n: 64 }));
+  const begun = performance.now();
+  for (let k = 0; k < PINGS; k++) worker.postMessage(plan);
+  const seconds = (performance.now() - begun) / 1000 / PINGS;
+  worker.terminate();
+  return seconds;
 }
 
 /** Bytes a second that one core copies between places in memory, reading and writing counted. */

@@ -138,7 +138,8 @@ class Run {
 
   private jobOfWorkers(step: JobStep, then: () => void): void {
     const { post, latency } = this.machine.costs;
-    const job: Job = { step, next: 0, answers: 0, done: then };
+    const done = () => this.compute(`gathering ${step.name}`, this.workers.length * step.gather, then);
+    const job: Job = { step, next: 0, answers: 0, done };
     this.toEach(`sending ${step.name}`, post, latency, (worker) => {
       (step.urgent ? worker.urgent : worker.waiting).push(job);
       if (worker.idle) this.look(worker);

@@ -17,7 +17,7 @@ export interface Costs {
   /** Of the parent to start one worker, and of the worker until it can take tasks. */
   readonly startParent: number;
   readonly startWorker: number;
-  /** Of the parent to send a job to one worker and to take its answer. */
+  /** Of the parent to send a job to one worker. */
   readonly post: number;
   /** Until a message is seen. */
   readonly latency: number;
@@ -38,6 +38,8 @@ export interface JobStep {
   readonly bytes: (k: number) => number;
   /** What the first task of this name takes more in a thread: its code is compiled there. */
   readonly warmUp: number;
+  /** What the parent does with one worker's results, s. */
+  readonly gather: number;
   /** Taken between two tasks of another job. */
   readonly urgent: boolean;
 }

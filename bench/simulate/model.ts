@@ -32,6 +32,8 @@ interface KindModel {
   readonly seconds: Line;
   readonly bytes: Line;
   readonly warmUp: number;
+  /** Of the parent for each worker, s. */
+  readonly gather: number;
   /** Relative durations along a job, mean 1. */
   readonly shape: readonly number[];
 }
@@ -45,12 +47,11 @@ export interface LapModel {
 
 export interface Model {
   readonly laps: readonly LapModel[];
-  /** Of the parent for each worker and job. */
-  readonly post: number;
 }
 
 /** Stages whose parent works on rows, of which there are no more than the size limit. */
 const OF_ROWS = ["coherent", "posterior"];
+const WAITS_FOR_DISK = ["start", "posterior"];
 /** A kind of task with more than this share of its time within the main one's is its neighbour, not its successor. */
 const BESIDE = 0.5;
 /** As src/pipeline.ts and src/stages/settings.ts cut stage 2. */
@@ -64,7 +65,8 @@ export function lineThrough(n0: number, y0: number, n1: number, y1: number): Lin
   return start < 0 ? (n) => (y1 / n1) * n : (n) => start + slope * n;
 }
 
-export function fitModel(measurements: Measurements): Model {
+/** @param post of the parent to send a job to a worker, s */
+export function fitModel(measurements: Measurements, post: number): Model {
   const { small1, small2, smallMany, large1, large2, sizeLimit } = measurements;
   const [n0, n1] = [small1.n_i, large1.n_i];
   const rowLimit = (sizeLimit / Math.max(1, large1.n_rows)) * n1;
@@ -75,32 +77,47 @@ export function fitModel(measurements: Measurements): Model {
       : (line) => line;
     const [few, large] = [small2.laps[k], large2.laps[k]];
     const besides = (one: Lap) => Math.max(0, one.parentCpu - one.noTask);
-    const warmUp = Math.max(0, smallMany.laps[k].cpu - few.cpu) / more;
+    const many = smallMany.laps[k];
+    const fit = {
+      ...{ n0, n1, warmUp: Math.max(0, many.cpu - few.cpu) / more },
+      gather: Math.max(0, (many.parentCpu - few.parentCpu) / (more * jobsIn(few)) - post),
+    };
     return {
       name: lap.name,
-      exposed: capped(lineThrough(n0, few.noTask, n1, large.noTask)),
+      exposed: capped(lineThrough(n0, exposedOf(few), n1, exposedOf(large))),
       beside: capped(lineThrough(n0, besides(few), n1, besides(large))),
-      kinds: lap.kinds.map((kind) => kindModel(kind, lap, large1.laps[k], few, { n0, n1, warmUp })),
+      kinds: lap.kinds.map((kind) => kindModel(kind, lap, large1.laps[k], few, fit)),
     };
   });
-  const parentCpu = (run: MeasuredRun) => run.laps.reduce((sum, lap) => sum + lap.parentCpu, 0);
-  const jobs = small2.laps.reduce(
-    (sum, { kinds }) => sum + kinds.reduce((all, kind) => all + kind.jobs, 0),
-    0,
+  return { laps };
+}
+
+/** What tasks wait for: where nothing waits for the disk, no more than the parent computed. */
+function exposedOf({ name, noTask, parentCpu }: Lap): number {
+  return WAITS_FOR_DISK.includes(name) ? noTask : Math.min(noTask, parentCpu);
+}
+
+function jobsIn({ kinds }: Lap): number {
+  return Math.max(
+    1,
+    kinds.reduce((sum, { jobs }) => sum + jobs, 0),
   );
-  return {
-    laps,
-    post: Math.max(0, parentCpu(smallMany) - parentCpu(small2)) / (more * jobs),
-  };
 }
 
 interface Fit {
   readonly n0: number;
   readonly n1: number;
   readonly warmUp: number;
+  readonly gather: number;
 }
 
-function kindModel(kind: Kind, lap: Lap, largeLap: Lap, withTwo: Lap, { n0, n1, warmUp }: Fit): KindModel {
+function kindModel(
+  kind: Kind,
+  lap: Lap,
+  largeLap: Lap,
+  withTwo: Lap,
+  { n0, n1, warmUp, gather }: Fit,
+): KindModel {
   const large = largeLap.kinds.find(({ name }) => name === kind.name) ?? kind;
   const sum = ({ seconds }: Kind) => seconds.reduce((all, one) => all + one, 0);
   const [core, largeCore] = [coreShare(lap), coreShare(largeLap)];
@@ -112,7 +129,7 @@ function kindModel(kind: Kind, lap: Lap, largeLap: Lap, withTwo: Lap, { n0, n1, 
   const beside = same !== undefined && main !== undefined && same !== main && overlap(same, main) > BESIDE;
   const bytes = kind.name === mainKind(lap)?.name ? [lap.bytes, largeLap.bytes] : [0, 0];
   return {
-    ...{ name: kind.name, jobs: kind.jobs, beside, warmUp: own },
+    ...{ name: kind.name, jobs: kind.jobs, beside, warmUp: own, gather },
     tasks: lineThrough(n0, kind.seconds.length, n1, large.seconds.length),
     seconds: lineThrough(n0, core * sum(kind) - own, n1, Math.max(largeCore * sum(large) - own, 0)),
     bytes: lineThrough(n0, bytes[0], n1, bytes[1]),
@@ -164,7 +181,7 @@ function jobsOf(lap: string, kind: KindModel, n: number, workers: number, stream
     const scale = kind.seconds(n) / kind.jobs / relative.reduce((sum, one) => sum + one, 0);
     return {
       ...{ type: "job", name: kind.name, n: tasks, urgent: kind.beside },
-      warmUp: kind.warmUp,
+      ...{ warmUp: kind.warmUp, gather: kind.gather },
       seconds: (k) => relative[k] * scale,
       bytes: () => bytes(n) / kind.jobs / tasks,
     };
