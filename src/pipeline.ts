@@ -15,7 +15,8 @@ import { shareTable } from "./stages/distance-table.ts";
 import { type EvaluateInputs, evaluate } from "./stages/evaluate.ts";
 import { type ExtrinsicSamples, N_COMBINE } from "./stages/extrinsic.ts";
 import { ExtrinsicStage, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
-import { type Items, planIncoherent } from "./stages/incoherent.ts";
+import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
+import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, selectWithin } from "./stages/select.ts";
 import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
@@ -206,7 +207,7 @@ async function findReference({ options, inputs, pool, report, work }: Context) {
     return readReference(options.reference, event, band, bins.mArr, pool.kernels);
   const progress = report.stage("reference waveform", 0, "samples");
   const search: Search = async (reference, items, n_t) => {
-    const plan = incoherentPlan({ options, inputs, work, pool }, reference, items, n_t, true);
+    const plan = incoherentPlan({ options, inputs, work, pool }, reference, items, { n_t, symmetric: true });
     await pool.run("incoherent", plan, Math.ceil(items.i_j.length / plan.taskSize));
     return plan;
   };
@@ -219,14 +220,12 @@ function incoherentPlan(
   { options, inputs, work, pool }: Pick<Context, "options" | "inputs" | "work" | "pool">,
   reference: SingleReference,
   items: Items,
-  n_t: number,
-  symmetric: boolean,
+  how: Pick<IncoherentSettings, "n_t" | "symmetric" | "single">,
 ) {
   const settings = {
-    n_t,
+    ...how,
     n_phi: options.nPhiIncoherent ?? options.nPhi,
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
-    symmetric,
     // No thread should wait for another's last task.
     taskSize: Math.max(4, Math.min(work.taskItems, Math.ceil(items.i_j.length / (4 * work.n_procs)))),
   };
@@ -238,14 +237,22 @@ async function incoherent(context: Context, reference: Reference): Promise<BankL
   const { options, inputs, pool, report } = context;
   const items = itemsOf(inputs.candidates);
   const n = items.i_j.length;
-  const select = (lnlike_dj: Float64Array) =>
-    selectWithin(items, lnlike_dj, inputs.banks.length, options.maxIncoherentLnlikeDrop);
-  if (options.loadInds) return select(knownLikelihoods(inputs));
+  const maxDrop = options.maxIncoherentLnlikeDrop;
+  const select = (of: Items, lnlike_dj: Float64Array) =>
+    selectWithin(of, lnlike_dj, inputs.banks.length, maxDrop);
+  if (options.loadInds) return select(items, knownLikelihoods(inputs));
   const progress = report.stage("incoherent", n, "samples");
-  const plan = incoherentPlan(context, reference, items, options.nT, options.compat === "none");
-  const nTasks = Math.ceil(n / plan.taskSize);
-  await pool.run("incoherent", plan, nTasks, (done) => progress.update(Math.min(n, done * plan.taskSize)));
-  const kept = select(plan.lnlike_dj);
+  const look = async (at: Items, single: boolean, onProgress?: (done: number) => void) => {
+    const how = { n_t: options.nT, symmetric: options.compat === "none", single };
+    const plan = incoherentPlan(context, reference, at, how);
+    const nTasks = Math.ceil(at.i_j.length / plan.taskSize);
+    await pool.run("incoherent", plan, nTasks, (done) => onProgress?.(Math.min(n, done * plan.taskSize)));
+    return plan.lnlike_dj;
+  };
+  const several = paysFirstLook(n, pool.kernels);
+  const first = await look(items, several, (done) => progress.update(done));
+  const close = several ? worthAnotherLook(items, first, maxDrop) : items;
+  const kept = select(close, several ? await look(close, false) : first);
   const n_kept = kept.reduce((sum, { i }) => sum + i.length, 0);
   progress.end(`${n_kept.toLocaleString("en")} of ${n.toLocaleString("en")} accepted`);
   return kept;

@@ -1,9 +1,11 @@
 /** How the work is cut (threads, batches, tasks, tiles) leaves every byte of a run's results as it was. */
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { linkBank } from "../src/bench/linked-bank.ts";
+import { openNpz } from "../src/io/npz.ts";
 import { nativeVariants } from "../src/kernels/native.ts";
-import { runBinary, SHARED } from "./helpers.ts";
+import { FIXTURES, runBinary, SHARED } from "./helpers.ts";
 import { temporaryFolder } from "./io-helpers.ts";
 import { BANK, EVENT, multiplySamples, readBankContent, writeBank } from "./make-inputs.ts";
 
@@ -84,6 +86,27 @@ describe("the same bytes", () => {
   test("every row as a sample, the reference's ways", async () => {
     const args = [EVENT, BANK, "--compat", "dot_pe", "--no-draw-subset", ...settings.split(" ")];
     expect(await differences(args, [CUTS[0], CUTS[6]])).toEqual([]);
+  });
+
+  test("a bank so large that it is first looked at in single precision accepts as a small one does", async () => {
+    const bank = join(folder, "linked");
+    linkBank(BANK, bank, 24 * 96);
+    const reference = ["--reference", join(FIXTURES, "runs/small/reference.npz")];
+    const args = [...reference, ..."--n-ext 203 --n-phi 32 --n-t 65 --seed 3".split(" ")];
+    const small = await run([EVENT, BANK, ...args]);
+    const large = await run([EVENT, bank, ...args, "--n-procs", "2"]);
+    const accepted = [small, large].map((content) => {
+      const path = join(folder, "accepted.npz");
+      writeFileSync(path, content.get("banks/bank_0/intrinsic_samples.npz")!);
+      const file = openNpz(path);
+      const [inds, lnlikes] = ["inds", "incoherent_lnlikes"].map((name) => file.get(name).toFloat64());
+      return { inds, lnlikes };
+    });
+    const copies = Array.from({ length: 24 }, (_, k) => k);
+    expect([...accepted[1].inds]).toEqual(
+      copies.flatMap((k) => [...accepted[0].inds].map((i) => i + 96 * k)),
+    );
+    expect([...accepted[1].lnlikes]).toEqual(copies.flatMap(() => [...accepted[0].lnlikes]));
   });
 
   const shared = (path: string) => join(SHARED, path);

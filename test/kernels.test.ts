@@ -22,6 +22,7 @@ import {
 import { extrinsicCases } from "./kernel-cases-extrinsic.ts";
 import { rowCases } from "./kernel-cases-rows.ts";
 import { setupCases } from "./kernel-cases-setup.ts";
+import { SINGLE_TOLERANCE, singleCases } from "./kernel-cases-single.ts";
 
 const TOLERANCE = 1e-12;
 const NATIVE = availableKernels().filter((name) => name !== "ref");
@@ -61,6 +62,14 @@ describe.each(NATIVE)("%s computes what ref.ts defines", (name) => {
       for (const [output, values] of Object.entries(expected)) {
         expect(values.some((value) => value !== 0)).toBe(true);
         expect(relativeDifference(found[output], values)).toBeLessThan(TOLERANCE);
+      }
+    });
+
+    test.each(singleCases(size, 1000 * seed).map((one) => [one.name, one] as const))("%s", (_name, one) => {
+      const [found, expected] = [one.run(kernels), one.run(referenceKernels)];
+      for (const [output, values] of Object.entries(expected)) {
+        expect(values.some((value) => value !== 0)).toBe(true);
+        expect(relativeDifference(found[output], values)).toBeLessThan(SINGLE_TOLERANCE);
       }
     });
 

@@ -58,6 +58,19 @@ const COUNTERS = {
     flops: n_r * n_h * (4 * (rc + rs) + 20),
     bytes: 8 * ((rc + rs) * (2 * n_r + n_h) + n_r * 4 * n_h * (first ? 1 : 2)),
   })) as Counter<"expandGrid">,
+  weightedSingle: ((_g, _w, _h, n_d, n_mp, n_bp) => ({
+    flops: 6 * n_d * n_mp * n_bp,
+    bytes: (4 * n_d + 8 * (n_d + 1)) * n_mp * 2 * n_bp,
+  })) as Counter<"weightedSingle">,
+  projectSingle: ((_y, _ldy, _a, _start, _lda, _q, n_r, n_b, n_k) => ({
+    flops: 2 * n_r * n_b * n_k,
+    bytes: 4 * (n_r * n_b + n_b * n_k + n_r * n_k),
+  })) as Counter<"projectSingle">,
+  expandGridSingle: ((_z, _y, _ldy, _ec, _es, _cos, _sin, n_r, rc, rs, n_h, first) => ({
+    flops: n_r * n_h * (4 * (rc + rs) + 20),
+    bytes: 4 * ((rc + rs) * (2 * n_r + n_h) + n_r * 4 * n_h * (first ? 1 : 2)),
+  })) as Counter<"expandGridSingle">,
+  widen: ((_out, _x, n) => ({ flops: 0, bytes: 12 * n })) as Counter<"widen">,
   expandSet: ((_dh, _a, _start, _x, _cos, _sin, n_m, n_k, n_e, first) => ({
     flops: n_m * n_e * (4 * n_k + 8),
     bytes: 8 * (n_k * (2 * n_m + n_e) + 2 * n_m * n_e * (first ? 1 : 2)),

@@ -13,7 +13,14 @@ import { readInputs } from "../stages/setup.ts";
 import { workOf } from "./kernel-work.ts";
 import { type Limits, measureLimits } from "./limits.ts";
 import type { Problem } from "./problem.ts";
-import { type KernelCalls, N_WAVEFORMS, recordStages, replay, type Subject } from "./recorded-calls.ts";
+import {
+  IN_SINGLE_PRECISION,
+  type KernelCalls,
+  N_WAVEFORMS,
+  recordStages,
+  replay,
+  type Subject,
+} from "./recorded-calls.ts";
 import { brief, type Measurement, type Part, percent } from "./table.ts";
 
 /** Calls are short or long, by a factor of a thousand: few at a time keep the whole within `minTime` or three of them. */
@@ -27,7 +34,7 @@ export interface KernelTime {
   readonly ns: number;
   /** NaN where bounds decide how much there is to do. */
   readonly gflops: number;
-  /** Of the measured peak of this variant's multiply-adds; NaN for TypeScript. */
+  /** Of the measured peak of this variant's multiply-adds, twice that in single precision; NaN for TypeScript. */
   readonly ofPeak: number;
   /** Each array once. */
   readonly gbps: number;
@@ -66,7 +73,7 @@ async function timeKernel(
   const ref = measured[measured.length - 1].ns;
   return measured.map(({ variant, ns }) => {
     const limit = limits.find((one) => one.variant === variant);
-    const peak = limit?.gflops ?? Number.NaN;
+    const peak = (limit?.gflops ?? Number.NaN) * (IN_SINGLE_PRECISION.has(work.kernel) ? 2 : 1);
     const least = Math.max(flops / peak, bytes / (limit?.cacheGbps ?? Number.NaN));
     return {
       ...{ stage, kernel: work.label, variant, ns },

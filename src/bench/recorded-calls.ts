@@ -28,6 +28,14 @@ export const SIZES = { n_t: 128, n_phi: 50, n_e: 128, maxDrop: 20 };
 /** Waveforms of a task. */
 export const N_WAVEFORMS = 4;
 
+/** Kernels of which the peak is twice that of the others. */
+export const IN_SINGLE_PRECISION: ReadonlySet<KernelName> = new Set([
+  "weightedSingle",
+  "projectSingle",
+  "expandGridSingle",
+  "widen",
+]);
+
 /** What calls are recorded on. */
 export interface Subject {
   readonly event: Event;
@@ -47,9 +55,9 @@ export function recordStages({ event, bins, reference, extrinsic, accepted }: Su
   const items = { bank_j: new Int32Array(N_WAVEFORMS), i_j };
   const { n_t, n_phi, n_e, maxDrop } = SIZES;
   const dt = 1 / (2 * event.f[event.n_f - 1]);
-  const incoherent = planIncoherent(bins, reference, items, {
-    ...{ n_t, n_phi, dt, symmetric: true, taskSize: N_WAVEFORMS },
-  });
+  const settings = { n_t, n_phi, dt, symmetric: true, taskSize: N_WAVEFORMS };
+  const incoherent = planIncoherent(bins, reference, items, settings);
+  const firstLook = { ...incoherent, single: true };
   const coherent = planCoherent(bins, reference, items, repeated(extrinsic, n_e), {
     ...{ n_phi, maxDrop, bestPerBank: false, seed: 0, probeEvery: 2 ** 31 },
     ...{ iTile: N_WAVEFORMS, eTile: n_e },
@@ -60,6 +68,12 @@ export function recordStages({ event, bins, reference, extrinsic, accepted }: Su
     {
       stage: "stage 2",
       kernels: withEveryTime(recorded((kernels) => openIncoherent(incoherent, kernels).run(0))),
+    },
+    {
+      stage: "stage 2",
+      kernels: recorded((kernels) => openIncoherent(firstLook, kernels).run(0)).filter(({ kernel }) =>
+        IN_SINGLE_PRECISION.has(kernel),
+      ),
     },
     {
       stage: "stage 5",

@@ -8,6 +8,7 @@ import v4 from "../../build/kernels/libdotpe-x86-64-v4.so" with { type: "file" }
 import { bindExtrinsic, EXTRINSIC_SYMBOLS } from "./native-extrinsic.ts";
 import { bindRows, ROW_SYMBOLS } from "./native-rows.ts";
 import { bindSetup, SETUP_SYMBOLS } from "./native-setup.ts";
+import { bindSingle, SINGLE_SYMBOLS } from "./native-single.ts";
 import type { Kernels } from "./table.ts";
 
 /** Best first. Flags as /proc/cpuinfo names them: the kernel lists only what the system has enabled. */
@@ -27,6 +28,7 @@ const SYMBOLS = {
   ...SETUP_SYMBOLS,
   ...EXTRINSIC_SYMBOLS,
   ...ROW_SYMBOLS,
+  ...SINGLE_SYMBOLS,
   dotpe_waveform: { args: [P, P, P, L, L, P, D, N, N, N], returns: "void" },
   dotpe_align: { args: [P, P, L, P, P, P, D, N], returns: "f64" },
   dotpe_weighted: { args: [P, P, P, N, N, N], returns: "void" },
@@ -102,6 +104,7 @@ function bind(name: string, path: string): Kernels {
     ...bindSetup(c),
     ...bindExtrinsic(c),
     ...bindRows(c),
+    ...bindSingle(c),
     waveform: c.dotpe_waveform,
     align: c.dotpe_align,
     weighted: c.dotpe_weighted,

@@ -9,6 +9,7 @@ import { modeProducts } from "./ref-mode-products.ts";
 import { expandGrid, expandSet, project } from "./ref-project.ts";
 import { rowReference } from "./ref-rows.ts";
 import { setupReference } from "./ref-setup.ts";
+import { singleReference } from "./ref-single.ts";
 import { align, waveform, weighted } from "./ref-waveform.ts";
 import type { Kernels } from "./table.ts";
 
@@ -17,6 +18,7 @@ export const referenceKernels: Kernels = {
   ...setupReference,
   ...extrinsicReference,
   ...rowReference,
+  ...singleReference,
   waveform,
   align,
   weighted,

@@ -5,13 +5,14 @@ import { nativeVariants } from "./native.ts";
 import { referenceKernels } from "./ref.ts";
 import type { RowKernels } from "./row-table.ts";
 import type { SetupKernels } from "./setup-table.ts";
+import type { SingleKernels } from "./single-table.ts";
 
 /**
  * Sizes: n_mp rows (m, p); n_bp bins padded to a multiple of 8 (padding is zero); n_op phases padded to a multiple of 8
  * (padding repeats phase 0); n_h times of half the grid, a multiple of 8. Component c of complex arrays: 0 re, 1 im.
  * Kernels write only their first argument (and `coherentTile` its `rows`), keep no state, and may run in any thread.
  */
-export interface Kernels extends SetupKernels, ExtrinsicKernels, RowKernels {
+export interface Kernels extends SetupKernels, ExtrinsicKernels, RowKernels, SingleKernels {
   readonly name: string;
 
   /** h_mpcb = amplitude exp(i (phase + 2 pi f dt)); rows of the bank file begin at `start` and are `stride` apart. */

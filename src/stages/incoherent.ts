@@ -5,10 +5,11 @@ import { timeGridBands } from "../gw/low-rank.ts";
 import type { SingleReference } from "../gw/reference.ts";
 import { referenceKernels } from "../kernels/ref.ts";
 import type { Kernels, PhaseTables } from "../kernels/table.ts";
-import { scratchF64, sharedF64, shareI32 } from "../workers/arena.ts";
+import { scratchF32, scratchF64, sharedF64, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank-samples.ts";
 import { phaseTables, roundUp8 } from "./phases.ts";
+import { SingleTransform } from "./single-transform.ts";
 
 /** Bank samples, in the order of the outputs. */
 export interface Items {
@@ -44,9 +45,11 @@ export interface IncoherentPlan {
   readonly grid: TimeGrid;
   readonly phases: PhaseTables;
   readonly symmetric: boolean;
+  /** The transforms to time in single precision: `firstLook`. */
+  readonly single: boolean;
   /** Items of a task. */
   readonly taskSize: number;
-  /** Output (d, j). */
+  /** Output (d, j). Infinity where single precision does not suffice. */
   readonly lnlike_dj: Float64Array;
 }
 
@@ -89,6 +92,7 @@ export interface IncoherentSettings {
   /** Spacing of the time grid (s): 1 / (2 f_max). */
   readonly dt: number;
   readonly symmetric: boolean;
+  readonly single?: boolean;
   readonly taskSize: number;
 }
 
@@ -117,6 +121,7 @@ export function planIncoherent(
     grid,
     phases: phaseTables(bins.mArr, settings.n_phi),
     symmetric: settings.symmetric,
+    single: settings.single ?? false,
     taskSize: settings.taskSize,
     lnlike_dj: sharedF64(reference.n_d * items.i_j.length),
   };
@@ -155,20 +160,41 @@ export class GridTransform {
   }
 }
 
+/** One thread's way from a waveform to its products with the data at the times of the grid. */
+function openTransform({ samples, grid, single }: IncoherentPlan, kernels: Kernels) {
+  const { n_bp, n_m, n_d, w_smpcb } = samples;
+  const n_mp = 2 * n_m;
+  const size = n_d * n_mp * 2 * n_bp;
+  if (single) {
+    const transform = new SingleTransform(grid, n_d * n_mp, n_bp, kernels);
+    const g_dmpcb = scratchF32(size);
+    const run = (h_mpcb: Float64Array) => {
+      kernels.weightedSingle(g_dmpcb, w_smpcb, h_mpcb, n_d, n_mp, n_bp);
+      transform.run(g_dmpcb);
+    };
+    return { run, z_rct: transform.z_rct, n_t: 2 * transform.n_h };
+  }
+  const transform = new GridTransform(grid, n_d * n_mp, n_bp, kernels);
+  const g_dmpcb = scratchF64(size);
+  const run = (h_mpcb: Float64Array) => {
+    kernels.weighted(g_dmpcb, w_smpcb, h_mpcb, n_d, n_mp, n_bp);
+    transform.run(g_dmpcb);
+  };
+  return { run, z_rct: transform.z_rct, n_t: 2 * grid.n_h };
+}
+
 export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunner<null> {
-  const { samples, items, phases, symmetric, taskSize, lnlike_dj, grid } = plan;
-  const { n_bp, n_m, n_d, w_smpcb, products } = samples;
+  const { samples, items, phases, symmetric, single, taskSize, lnlike_dj } = plan;
+  const { n_bp, n_m, n_d, products } = samples;
   const n_mp = 2 * n_m;
   const n_j = items.i_j.length;
   const reader = new SampleReader(samples, kernels);
-  const transform = new GridTransform(grid, n_d * n_mp, n_bp, kernels);
+  const { run: transform, z_rct, n_t } = openTransform(plan, kernels);
   const h_smpcb = scratchF64(SHARE * n_mp * 2 * n_bp);
   const h_s = Array.from({ length: SHARE }, (_, s) =>
     h_smpcb.subarray(s * n_mp * 2 * n_bp, (s + 1) * n_mp * 2 * n_bp),
   );
-  const g_dmpcb = scratchF64(n_d * n_mp * 2 * n_bp);
   const hh_sdgc = scratchF64(SHARE * n_d * products.n_g * 2);
-  const n_t = 2 * grid.n_h;
 
   const few = (j0: number, n_s: number) => {
     reader.load(items, j0, j0 + n_s);
@@ -176,23 +202,15 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
     const { w, terms, groupSize_g, n_g } = products;
     kernels.modeProducts(hh_sdgc, h_smpcb, w, terms, groupSize_g, n_g, n_s, n_d, n_mp, n_bp);
     for (let s = 0; s < n_s; s++) {
-      kernels.weighted(g_dmpcb, w_smpcb, h_s[s], n_d, n_mp, n_bp);
-      transform.run(g_dmpcb);
+      transform(h_s[s]);
       for (let d = 0; d < n_d; d++) {
         const hhStart = (s * n_d + d) * n_g * 2;
         const zStart = d * n_mp * 2 * n_t;
-        const lnl = kernels.incoherentMax(
-          transform.z_rct,
-          zStart,
-          hh_sdgc,
-          hhStart,
-          phases,
-          n_m,
-          n_t,
-          symmetric,
-        );
-        if (!Number.isFinite(lnl)) throw badWaveform(samples, items.bank_j[j0 + s], items.i_j[j0 + s]);
-        lnlike_dj[d * n_j + j0 + s] = lnl;
+        const sizes = [n_m, n_t, symmetric] as const;
+        const lnl = kernels.incoherentMax(z_rct, zStart, hh_sdgc, hhStart, phases, ...sizes);
+        const known = Number.isFinite(lnl);
+        if (!known && !single) throw badWaveform(samples, items.bank_j[j0 + s], items.i_j[j0 + s]);
+        lnlike_dj[d * n_j + j0 + s] = known ? lnl : Number.POSITIVE_INFINITY;
       }
     }
   };

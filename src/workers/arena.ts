@@ -19,6 +19,12 @@ export function scratchF64(n: number): Float64Array {
   return aligned(n, (bytes) => new ArrayBuffer(bytes));
 }
 
+/** As `scratchF64`, in single precision. */
+export function scratchF32(n: number): Float32Array {
+  const { buffer, byteOffset } = scratchF64(Math.ceil(n / 2));
+  return new Float32Array(buffer, byteOffset, n);
+}
+
 /** Memory that every thread sees. */
 export function sharedF64(n: number): Float64Array {
   return aligned(n, (bytes) => new SharedArrayBuffer(bytes));
