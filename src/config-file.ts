@@ -1,5 +1,4 @@
 /** Options from a YAML or JSON file: one mapping of option names (kebab-case or snake_case) to values. */
-import { parse } from "yaml";
 import { type FlagSpec, nearestName, toKebab } from "./cli.ts";
 import { DotpeError } from "./errors.ts";
 import { readInput } from "./io/input.ts";
@@ -62,6 +61,8 @@ function resolveKey(
 
 function parseYaml(bytes: Uint8Array, path: string): unknown {
   try {
+    // Loaded only when there is a file to read: that takes longer than a small run's stages.
+    const { parse } = require("yaml") as typeof import("yaml");
     return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     const reason = (error as Error).message.split("\n")[0].replace(/:$/, "");

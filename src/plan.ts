@@ -10,7 +10,7 @@ const MB = 1e6;
 /** The runtime and the program, measured: a run on one sample. */
 const BASE_MB = 120;
 /** The sky dictionary and the 16 marginalizations, measured. */
-const EXTRINSIC_MB = 120;
+const EXTRINSIC_MB = 80;
 /** A thread's chunks of rows, as made, as encoded and as waiting for their turn: measured with many of them. */
 const CHUNKS_MB = 40;
 

@@ -84,7 +84,7 @@ interface Row {
 
 /** Every row there is, by (bank, i, e, o). */
 function everyRow({ bins, reference, accepted, set, settings }: EvaluateInputs): Row[] {
-  const plan = planCoherent(bins, reference, accepted, set, { ...settings, eTile: 8 });
+  const plan = planCoherent(bins, reference, accepted, set, { ...settings, eTile: 8 }, KERNELS);
   const evaluator = new Coherent(plan, KERNELS, 1);
   const { found } = evaluator;
   const rows: Row[] = [];

@@ -1,7 +1,8 @@
 /** Stage 5, its plan: what the threads need to evaluate accepted intrinsic samples with all extrinsic samples. */
 import { timeSetBasis } from "../gw/low-rank.ts";
 import type { Reference } from "../gw/reference.ts";
-import type { PhaseTables } from "../kernels/table.ts";
+import { referenceKernels } from "../kernels/ref.ts";
+import type { Kernels, PhaseTables } from "../kernels/table.ts";
 import { sharedF64, sharedI32, shareF64, shareI32 } from "../workers/arena.ts";
 import { type BankBins, type SamplePlan, samplePlan } from "./bank-samples.ts";
 import { type ChunkGrid, chunkGrid, type Tiles, tileRange, tilesOf } from "./chunks.ts";
@@ -66,6 +67,7 @@ export function planCoherent(
   items: Items,
   set: ExtrinsicSet,
   settings: CoherentSettings,
+  kernels: Kernels = referenceKernels,
 ): CoherentPlan {
   const groups = Array.from({ length: reference.n_d }, (_, d) => arrivalGroups(set, d, reference)).flat();
   const norms = Array.from(reference.asdDrift_d, (drift, d) => ({ of: reference.coherent, d, drift }));
@@ -80,7 +82,7 @@ export function planCoherent(
     ...{ grid, tiles },
     samples: samplePlan(bins, weightSet, "difference"),
     items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
-    sets: groups.map((group) => arrivalSet(bins.fbin, set, group, tiles, places)),
+    sets: groups.map((group) => arrivalSet(bins.fbin, set, group, tiles, places, kernels)),
     ff_tdxe: responseProducts(set, reference.n_d, tiles, places),
     phases: phaseTables(bins.mArr, n_phi),
     dt_j: sharedF64(items.i_j.length),
@@ -137,11 +139,12 @@ function arrivalSet(
   { d, centre, holds }: ArrivalGroup,
   { size, n }: Tiles,
   places: readonly TilePlace[],
+  kernels: Kernels,
 ): ArrivalSet {
   const { n_e, arrival_de, response_dpe } = set;
   const arrival_e = arrival_de.subarray(d * n_e, (d + 1) * n_e);
   const tau_e = arrival_e.map((t) => (holds(t) ? t - centre : 0));
-  const { rc, rs, rp, q, ec, es, cosFc_e, sinFc_e } = timeSetBasis(fbin, tau_e, 8);
+  const { rc, rs, rp, q, ec, es, cosFc_e, sinFc_e } = timeSetBasis(fbin, tau_e, 8, kernels);
   const rank = rc + rs;
   const n_te = n * size;
   const [x_tpke, cosFc_te, sinFc_te] = [sharedF64(2 * rank * n_te), sharedF64(n_te), sharedF64(n_te)];

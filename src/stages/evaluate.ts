@@ -55,7 +55,7 @@ export async function evaluate(
   onProgress: (share: number) => void,
 ): Promise<{ rows: CoherentRows; results: BankResult[] }> {
   const { bins, reference, accepted, set, settings } = inputs;
-  const coherent = planCoherent(bins, reference, accepted, set, settings);
+  const coherent = planCoherent(bins, reference, accepted, set, settings, pool.kernels);
   const files = RowFiles.create(inputs.paths);
   try {
     const plan = await writeRows(pool, inputs, coherent, files, onProgress);
