@@ -109,6 +109,8 @@ test("the crossover lies where the logarithm of the ratio crosses 0", () => {
     9,
   );
   expect(crossoverOf([point(16, 0.9), point(32, 0.8)])).toBe(0);
+  // One disturbed measurement does not decide.
+  expect(crossoverOf([point(16, 0.9), point(32, 0.9), point(64, 1.1), point(128, 0.8)])).toBe(0);
   expect(crossoverOf([point(16, 1.2), point(32, 1.1)])).toBe(Infinity);
 });
 

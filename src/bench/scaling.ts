@@ -80,17 +80,19 @@ export interface CrossoverPoint {
 }
 
 /**
- * The number of bank samples from which workers are faster: between the last point where they are not and the next, by
- * the logarithm of the ratio over the logarithm of n. 0 if they always are, Infinity if they are not at the last point.
+ * The number of bank samples from which workers should be used: choosing so at every point loses least, by the logarithm of
+ * the time; between two points by the logarithm of n. 0 for always, Infinity for never.
  */
 export function crossoverOf(points: readonly CrossoverPoint[]): number {
-  const ratio = ({ inline, workers }: CrossoverPoint) => Math.log(workers / inline);
-  const last = points.findLastIndex((point) => ratio(point) >= 0);
-  if (last < 0) return 0;
-  if (last === points.length - 1) return Infinity;
-  const [a, b] = [points[last], points[last + 1]];
-  const share = ratio(a) / (ratio(a) - ratio(b));
-  return a.n * (b.n / a.n) ** share;
+  const gain = points.map(({ inline, workers }) => Math.log(inline / workers));
+  const loss = (split: number) => gain.reduce((sum, one, k) => sum + Math.max(0, k < split ? one : -one), 0);
+  let best = 0;
+  for (let split = 1; split <= points.length; split++) if (loss(split) < loss(best)) best = split;
+  if (best === 0) return 0;
+  if (best === points.length) return Infinity;
+  const [a, b] = [points[best - 1], points[best]];
+  const [lost, won] = [Math.max(0, -gain[best - 1]), Math.max(0, gain[best])];
+  return a.n * (b.n / a.n) ** (lost / (lost + won));
 }
 
 export async function measureCrossover(problem: Problem): Promise<Part> {
