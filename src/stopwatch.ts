@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { residentMB } from "./machine/memory.ts";
 
 /** How often memory is read (ms): often enough to see what a stage holds. */
-const POLL = 50;
+const POLL = 100;
 
 export interface Lap {
   readonly name: string;

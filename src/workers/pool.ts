@@ -17,7 +17,7 @@ import {
 import { openJob } from "./runner.ts";
 
 /** How often progress is read (ms). */
-const POLL = 50;
+const POLL = 100;
 
 export interface RunSettings {
   /** Is done before the rest of a job that is running: for short steps of something that goes on beside it. */
@@ -88,7 +88,7 @@ export class Pool {
   /**
    * Runs all tasks of a job; jobs asked for while others run wait in line.
    * @param onProgress told the number of tasks done, now and then
-   * @returns one result a thread, in no particular order
+   * @returns one result of each thread that was asked, no more threads than tasks, in no particular order
    * @throws what a task threw
    */
   async run<K extends JobKind>(
@@ -102,7 +102,7 @@ export class Pool {
     if (this.threads.length === 0) return [await this.runHere(job, onProgress)];
     const timer = setInterval(() => onProgress(Atomics.load(job.counter, DONE)), POLL);
     try {
-      const asked = this.threads.map((thread) => ask(thread, job));
+      const asked = this.threads.slice(0, nTasks).map((thread) => ask(thread, job));
       if (urgent) Atomics.add(this.board, URGENT, 1);
       // Every worker answers before anything is thrown: a task still running would write into the plan's arrays.
       const answers = await Promise.allSettled(asked);
