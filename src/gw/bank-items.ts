@@ -1,7 +1,6 @@
 /** Which samples of the banks are looked at, by their chirp mass: banks of millions, so nothing but numbers is made. */
 import type { Bank } from "./bank.ts";
-import { mchirp } from "./prior.ts";
-import { valueOfRank } from "./quickselect.ts";
+import { stableArgsort } from "./radix-sort.ts";
 
 /** Bank samples, in the order of what is computed of them. */
 export interface BankItems {
@@ -17,23 +16,33 @@ export interface NearItems extends BankItems {
   readonly own: number;
 }
 
+/** Chirp masses of all samples, those of one of N_BUCKETS equal intervals together. */
+interface ByMass {
+  readonly lnMass_g: Float64Array;
+  /** Places of the samples, interval by interval, and where each interval begins among them. */
+  readonly place_s: Uint32Array;
+  readonly begin_b: Uint32Array;
+  /** Intervals are `width` wide (in ln of the mass) from `low` on. */
+  readonly low: number;
+  readonly width: number;
+}
+
+const N_BUCKETS = 4096;
+
 /** All samples of several banks: one bank's after the other's. */
 export class BankCatalogue {
   readonly n: number;
-  /** ln of the chirp mass (Msun). */
-  private readonly lnMass_g: Float64Array;
   /** Where each bank begins. */
   private readonly start_k: number[] = [];
+  private byMass: ByMass | undefined;
 
-  constructor(banks: readonly Bank[]) {
-    this.n = banks.reduce((sum, { n_i }) => sum + n_i, 0);
-    this.lnMass_g = new Float64Array(this.n);
-    let g = 0;
-    for (const { n_i, samples } of banks) {
-      this.start_k.push(g);
-      const { m1, m2 } = samples;
-      for (let i = 0; i < n_i; i++) this.lnMass_g[g++] = Math.log(mchirp(m1[i], m2[i]));
+  constructor(private readonly banks: readonly Bank[]) {
+    let n = 0;
+    for (const { n_i } of banks) {
+      this.start_k.push(n);
+      n += n_i;
     }
+    this.n = n;
   }
 
   /** The samples at these places. */
@@ -47,21 +56,24 @@ export class BankCatalogue {
     return { bank_j, i_j };
   }
 
-  /** The sample with the median chirp mass. */
-  median(): BankItems {
-    const rank = this.n >> 1;
-    const value = valueOfRank(this.lnMass_g.slice(), rank);
-    let before = 0;
-    for (let g = 0; g < this.n; g++) if (this.lnMass_g[g] < value) before++;
-    let place = -1;
-    for (let equal = before; equal <= rank; equal++) place = this.lnMass_g.indexOf(value, place + 1);
-    return this.items([place]);
-  }
-
   /** At most n samples, evenly spread over all banks. */
   strided(n: number): BankItems {
     const stride = Math.ceil(this.n / n);
     return this.items(Int32Array.from({ length: Math.ceil(this.n / stride) }, (_, k) => k * stride));
+  }
+
+  /** Of these samples the one with the median chirp mass; of equal ones the first. */
+  median({ bank_j, i_j }: BankItems): BankItems {
+    const lnMass_j = Float64Array.from(i_j, (i, j) => lnMass(this.banks[bank_j[j]], i));
+    const place_s = stableArgsort(lnMass_j);
+    const j = place_s[place_s.length >> 1];
+    return { bank_j: bank_j.slice(j, j + 1), i_j: i_j.slice(j, j + 1) };
+  }
+
+  /** Puts the samples in the order that `nearest` looks in; it does so itself if nobody has. */
+  sort(): ByMass {
+    this.byMass ??= sortedByMass(this.banks, this.n);
+    return this.byMass;
   }
 
   /**
@@ -70,15 +82,56 @@ export class BankCatalogue {
    */
   nearest(bank: number, i: number, n: number, leftOut: ReadonlySet<number>): NearItems {
     const best = this.start_k[bank] + i;
-    const centre = this.lnMass_g[best];
-    const distance_g = this.lnMass_g.map((mass) => Math.abs(mass - centre));
-    distance_g[best] = -1;
-    const last = valueOfRank(distance_g.slice(), Math.min(n, this.n) - 1);
-    const near: number[] = [];
-    for (let g = 0; g < this.n; g++) if (distance_g[g] <= last) near.push(g);
-    near.sort((a, b) => distance_g[a] - distance_g[b] || a - b);
+    const byMass = this.sort();
+    const centre = byMass.lnMass_g[best];
+    const distance = (g: number) => (g === best ? -1 : Math.abs(byMass.lnMass_g[g] - centre));
+    const near = aroundMass(byMass, centre, Math.min(n, this.n));
+    near.sort((a, b) => distance(a) - distance(b) || a - b);
     const place_j = near.slice(0, n).filter((g) => g === best || !leftOut.has(g));
     place_j.sort((a, b) => a - b);
     return { ...this.items(place_j), place_j, own: place_j.indexOf(best) };
+  }
+}
+
+/** ln of the chirp mass (Msun) of sample i. */
+function lnMass({ samples: { m1, m2 } }: Bank, i: number): number {
+  return 0.6 * Math.log(m1[i] * m2[i]) - 0.2 * Math.log(m1[i] + m2[i]);
+}
+
+function sortedByMass(banks: readonly Bank[], n: number): ByMass {
+  const lnMass_g = new Float64Array(n);
+  let [low, high] = [Infinity, -Infinity];
+  let g = 0;
+  for (const bank of banks) {
+    for (let i = 0; i < bank.n_i; i++, g++) {
+      const mass = lnMass(bank, i);
+      lnMass_g[g] = mass;
+      if (mass < low) low = mass;
+      if (mass > high) high = mass;
+    }
+  }
+  const width = (high - low) / N_BUCKETS || 1;
+  const bucketOf = (mass: number) => Math.min(N_BUCKETS - 1, Math.floor((mass - low) / width));
+  const begin_b = new Uint32Array(N_BUCKETS + 1);
+  for (let k = 0; k < n; k++) begin_b[bucketOf(lnMass_g[k]) + 1]++;
+  for (let b = 0; b < N_BUCKETS; b++) begin_b[b + 1] += begin_b[b];
+  const next_b = begin_b.slice();
+  const place_s = new Uint32Array(n);
+  for (let k = 0; k < n; k++) place_s[next_b[bucketOf(lnMass_g[k])]++] = k;
+  return { lnMass_g, place_s, begin_b, low, width };
+}
+
+/** Places of samples around a mass: at least the n nearest, and whatever is as near as the last of these. */
+function aroundMass(byMass: ByMass, centre: number, n: number): number[] {
+  const { lnMass_g, place_s, begin_b, low, width } = byMass;
+  const middle = Math.min(N_BUCKETS - 1, Math.floor((centre - low) / width));
+  for (let reach = 1; ; reach *= 2) {
+    const [first, last] = [Math.max(0, middle - reach), Math.min(N_BUCKETS - 1, middle + reach)];
+    const places = Array.from(place_s.subarray(begin_b[first], begin_b[last + 1]));
+    if (first === 0 && last === N_BUCKETS - 1) return places;
+    // Samples outside are further away than this; half a bucket is left to rounding at their edges.
+    const covered = (reach - 0.5) * width;
+    const near = places.filter((g) => Math.abs(lnMass_g[g] - centre) <= covered);
+    if (near.length >= n) return near;
   }
 }

@@ -58,10 +58,11 @@ export async function buildReference(
 ): Promise<ReferenceWithH0> {
   const setting = settingOf(event, band, banks[0].config.m_arr.length, kernels);
   const catalogue = new BankCatalogue(banks);
-  const start = startingPoint(setting, banks, catalogue.median());
   const coarse = catalogue.strided(N_COARSE);
+  const start = startingPoint(setting, banks, catalogue.median(coarse));
   const searching = searched(search, start, coarse, timesWithin(event, COARSE_WINDOW));
-  // Made while the workers are busy.
+  // While the workers are busy.
+  catalogue.sort();
   const tools = {
     filter: new MatchedFilter(event.f, kernels),
     fitter: new ResponseFitter(event, { n_t: timesWithin(event, COARSE_WINDOW), n_phi: N_PHI }, kernels),
