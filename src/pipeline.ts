@@ -1,4 +1,6 @@
 /** The inference from its inputs to its run directory: the stages in order. */
+
+import { readAllColumns } from "./gw/bank.ts";
 import { buildDistanceTable } from "./gw/distance.ts";
 import type { Reference, SingleReference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
@@ -240,13 +242,21 @@ async function incoherent(context: Context, reference: Reference): Promise<BankL
   const maxDrop = options.maxIncoherentLnlikeDrop;
   const select = (of: Items, lnlike_dj: Float64Array) =>
     selectWithin(of, lnlike_dj, inputs.banks.length, maxDrop);
-  if (options.loadInds) return select(items, knownLikelihoods(inputs));
+  if (options.loadInds) {
+    inputs.banks.forEach(readAllColumns);
+    return select(items, knownLikelihoods(inputs));
+  }
   const progress = report.stage("incoherent", n, "samples");
   const look = async (at: Items, single: boolean, onProgress?: (done: number) => void) => {
     const how = { n_t: options.nT, symmetric: options.compat === "none", single };
     const plan = incoherentPlan(context, reference, at, how);
     const nTasks = Math.ceil(at.i_j.length / plan.taskSize);
-    await pool.run("incoherent", plan, nTasks, (done) => onProgress?.(Math.min(n, done * plan.taskSize)));
+    // The main thread has nothing else to do meanwhile.
+    const running = pool.run("incoherent", plan, nTasks, (done) =>
+      onProgress?.(Math.min(n, done * plan.taskSize)),
+    );
+    inputs.banks.forEach(readAllColumns);
+    await running;
     return plan.lnlike_dj;
   };
   const several = paysFirstLook(n, pool.kernels);

@@ -1,4 +1,5 @@
 /** What a run would do, and the memory it would need, without computing: `--dry-run`. */
+import { readAllColumns } from "./gw/bank.ts";
 import type { Options } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunPlan } from "./report/summary.ts";
@@ -17,6 +18,7 @@ const CHUNKS_MB = 40;
 /** @throws DotpeError as a run would for its inputs. */
 export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
   const { event, banks, band, bins, candidates } = readInputs(options);
+  banks.forEach(readAllColumns);
   const n_candidates = candidates.reduce((sum, { i }) => sum + i.length, 0);
   const work = workSettings(options, n_candidates);
   const n_m = bins.mArr.length;

@@ -10,7 +10,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type Bank, bandOfEvent, checkBanksAgree, openBank, SAMPLE_COLUMNS } from "../src/gw/bank.ts";
+import {
+  type Bank,
+  bandOfEvent,
+  checkBanksAgree,
+  openBank,
+  readAllColumns,
+  SAMPLE_COLUMNS,
+} from "../src/gw/bank.ts";
 import { BankReader, bankFiles } from "../src/gw/bank-reader.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { encodeFeather, type FeatherColumn } from "../src/io/feather.ts";
@@ -175,6 +182,7 @@ for (const [config, found] of wrongConfigs) {
 
 test("samples must be there, finite, and as many as the waveforms", () => {
   const open = (bank: SmallBank) => () => openBank(writeBank("samples", bank), "x");
+  const read = (bank: SmallBank) => () => readAllColumns(open(bank)());
   expectRefusal(
     open({ drop: "log_prior_weights" }),
     "badData",
@@ -185,10 +193,14 @@ test("samples must be there, finite, and as many as the waveforms", () => {
     return { name: "log_prior_weights", type: "f64", data: Float64Array.of(0, 0, value, 0, 0) };
   };
   expect(open({ columns: [weights(-Infinity)] })().samples.log_prior_weights[2]).toBe(-Infinity);
-  expectRefusal(open({ columns: [weights(NaN)] }), "notFinite", "log_prior_weights: found NaN in row 2");
-  expectRefusal(open({ columns: [weights(Infinity)] }), "notFinite", "found Infinity in row 2");
+  expectRefusal(read({ columns: [weights(NaN)] }), "notFinite", "log_prior_weights: found NaN in row 2");
+  expectRefusal(read({ columns: [weights(Infinity)] }), "notFinite", "found Infinity in row 2");
   const spin: FeatherColumn = { name: "s1z", type: "f64", data: Float64Array.of(0, 0, 0, -Infinity, 0) };
-  expectRefusal(open({ columns: [spin] }), "notFinite", "column s1z: found -Infinity in row 3");
+  expectRefusal(read({ columns: [spin] }), "notFinite", "column s1z: found -Infinity in row 3");
+  // Each column when it is asked for, and the same array every time.
+  const bank = open({ columns: [spin] })();
+  expect(bank.samples.m1).toBe(bank.samples.m1);
+  expectRefusal(() => bank.samples.s1z, "notFinite", "column s1z");
   expectRefusal(open({ n_i: 0 }), "badData", "no samples");
   expectRefusal(open({ n_i: 6 }), "mismatch", "block_2.npy: found shape (1, 2, 2, 8), expected (2, 2, 2, 8)");
   expectRefusal(open({ n_i: 7 }), "mismatch", "block_2.npy");

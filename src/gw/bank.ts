@@ -56,9 +56,10 @@ export const N_POLARIZATIONS = 2;
 export const REMAKE = "Copy or make the bank again.";
 
 /**
- * Opens a bank: reads its configuration, its samples, and the headers of its waveform files.
- * The waveforms themselves (which may be 50 GB) are not looked at.
- * @throws DotpeError noInput (a file is missing), badData (malformed), notFinite (samples), mismatch (files disagree).
+ * Opens a bank: reads its configuration and the headers of its other files. A column of the samples is read, and checked,
+ * when it is first asked for; the waveforms (which may be 50 GB) are not looked at.
+ * @throws DotpeError noInput (a file is missing), badData (malformed), mismatch (files disagree); a column when it is
+ *   read: badData, notFinite.
  */
 export function openBank(folder: string, id: string): Bank {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) {
@@ -78,12 +79,30 @@ function readSamples(path: string): { n_i: number; samples: BankSamples } {
   const table = readFeather(path);
   const n_i = table.n_rows;
   if (n_i === 0) throw new DotpeError("badData", `${path}: found no samples, expected at least one`, REMAKE);
-  const columns: [SampleColumn, Float64Array][] = SAMPLE_COLUMNS.map((name) => [name, table.f64(name)]);
-  for (const name of OPTIONAL_COLUMNS) {
-    columns.push([name, table.has(name) ? table.f64(name) : new Float64Array(n_i)]);
+  const columns = [...SAMPLE_COLUMNS, ...OPTIONAL_COLUMNS];
+  const missing = SAMPLE_COLUMNS.find((name) => !table.has(name));
+  // Asked for alone, so that the error is the reader's.
+  if (missing !== undefined) table.f64(missing);
+  const samples = {} as BankSamples;
+  for (const name of columns) {
+    const read = () => {
+      const values = table.has(name) ? table.f64(name) : new Float64Array(n_i);
+      checkFinite(path, name, values);
+      // From now on a plain property.
+      Object.defineProperty(samples, name, { value: values, enumerable: true });
+      return values;
+    };
+    Object.defineProperty(samples, name, { get: read, enumerable: true, configurable: true });
   }
-  for (const [name, values] of columns) checkFinite(path, name, values);
-  return { n_i, samples: Object.fromEntries(columns) as BankSamples };
+  return { n_i, samples };
+}
+
+/**
+ * Reads every column of the samples that has not been asked for yet.
+ * @throws DotpeError badData, notFinite.
+ */
+export function readAllColumns({ samples }: Bank): void {
+  for (const name of [...SAMPLE_COLUMNS, ...OPTIONAL_COLUMNS]) void samples[name];
 }
 
 /** A weight may be zero, so that its logarithm is -Infinity. */
