@@ -59,15 +59,14 @@ describe("what is worth another look", () => {
   test("all that may be accepted, of every bank, in their order", () => {
     const allowed = 2 * margin(100);
     const [below, above] = [80 - allowed - 1e-6, 80 - allowed + 1e-6];
-    const lnlike_dj = Float64Array.of(below - 9, 70, 85, above - 9, 1, 9, 30, 5, 9, 2);
-    const { bank_j, i_j } = worthAnotherLook(items, lnlike_dj, 20);
+    const { bank_j, i_j } = worthAnotherLook(items, Float64Array.of(below, 100, 90, above, 3), 20);
     expect([...bank_j]).toEqual([0, 0, 1]);
     expect([...i_j]).toEqual([6, 7, 1]);
   });
 
   test("a sample that single precision cannot hold is looked at, and sets no threshold", () => {
-    const lnlike_dj = Float64Array.of(Number.POSITIVE_INFINITY, 1, 30, 2, 29);
-    expect([...worthAnotherLook(items, lnlike_dj, 5).i_j]).toEqual([5, 7, 2]);
+    const lnlike_j = Float64Array.of(Number.POSITIVE_INFINITY, 1, 30, 2, 29);
+    expect([...worthAnotherLook(items, lnlike_j, 5).i_j]).toEqual([5, 7, 2]);
   });
 
   test("the accepted samples of real waveforms are among them", () => {

@@ -25,15 +25,14 @@ export function margin(best: number): number {
 
 /**
  * The items that may be within maxDrop of the best, in their order.
- * @param lnlike_dj of all items, in single precision; Infinity where it is not known
+ * @param lnlike_j of all items, in single precision; Infinity where it is not known
  */
-export function worthAnotherLook(items: Items, lnlike_dj: Float64Array, maxDrop: number): Items {
-  const n = items.i_j.length;
-  const lnlike_j = new Float64Array(n);
+export function worthAnotherLook(items: Items, lnlike_j: Float64Array, maxDrop: number): Items {
+  const n = lnlike_j.length;
   let best = Number.NEGATIVE_INFINITY;
   for (let j = 0; j < n; j++) {
-    for (let at = j; at < lnlike_dj.length; at += n) lnlike_j[j] += lnlike_dj[at];
-    if (lnlike_j[j] > best && lnlike_j[j] < Number.POSITIVE_INFINITY) best = lnlike_j[j];
+    const lnl = lnlike_j[j];
+    if (lnl > best && lnl < Number.POSITIVE_INFINITY) best = lnl;
   }
   const threshold = best - maxDrop - 2 * margin(Math.max(0, best));
   const worth: number[] = [];

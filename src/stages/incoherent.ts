@@ -49,7 +49,7 @@ export interface IncoherentPlan {
   readonly single: boolean;
   /** Items of a task. */
   readonly taskSize: number;
-  /** Output (d, j). Infinity where single precision does not suffice. */
+  /** Output (d, j); in single precision (j), summed over d, Infinity where it does not suffice. */
   readonly lnlike_dj: Float64Array;
 }
 
@@ -123,7 +123,7 @@ export function planIncoherent(
     symmetric: settings.symmetric,
     single: settings.single ?? false,
     taskSize: settings.taskSize,
-    lnlike_dj: sharedF64(reference.n_d * items.i_j.length),
+    lnlike_dj: sharedF64((settings.single ? 1 : reference.n_d) * items.i_j.length),
   };
 }
 
@@ -209,8 +209,9 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
         const sizes = [n_m, n_t, symmetric] as const;
         const lnl = kernels.incoherentMax(z_rct, zStart, hh_sdgc, hhStart, phases, ...sizes);
         const known = Number.isFinite(lnl);
-        if (!known && !single) throw badWaveform(samples, items.bank_j[j0 + s], items.i_j[j0 + s]);
-        lnlike_dj[d * n_j + j0 + s] = known ? lnl : Number.POSITIVE_INFINITY;
+        if (single) lnlike_dj[j0 + s] += known ? lnl : Number.POSITIVE_INFINITY;
+        else if (known) lnlike_dj[d * n_j + j0 + s] = lnl;
+        else throw badWaveform(samples, items.bank_j[j0 + s], items.i_j[j0 + s]);
       }
     }
   };
