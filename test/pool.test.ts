@@ -37,7 +37,8 @@ test("an urgent job is done before the one that runs, and neither changes", asyn
     .run("incoherent", short, 2, undefined, { urgent: true })
     .then(() => order.push("urgent"));
   await Promise.all([first, second, third]);
-  expect(order).toEqual(["urgent", "long", "in line"]);
+  // The other two may end in any order: the one in line needs one thread alone.
+  expect(order[0]).toBe("urgent");
   await new Pool(1, "auto").run("incoherent", alone, 2);
   expect(short.lnlike_dj).toEqual(alone.lnlike_dj);
   const n_d = event.n_d;

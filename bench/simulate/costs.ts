@@ -16,7 +16,7 @@ export async function measureStart(): Promise<{ startParent: number; startWorker
   for (let k = 0; k < REPEATS; k++) {
     const begun = performance.now();
     const worker = new Worker(WORKER);
-    const message: ToWorker = { type: "open", kernels: "auto", board: sharedI32(1) };
+    const message: ToWorker = { type: "open", kernels: "auto", urgentSent: sharedI32(1) };
     worker.postMessage(message);
     starts.push(performance.now() - begun);
     await new Promise((resolve) => {

@@ -12,7 +12,6 @@ import {
   type SentError,
   type Spans,
   type ToWorker,
-  URGENT,
 } from "./protocol.ts";
 import { openJob } from "./runner.ts";
 
@@ -40,11 +39,12 @@ interface Pending {
 interface Thread {
   readonly worker: Worker;
   readonly pending: Map<number, Pending>;
+  /** How many urgent jobs it was sent. */
+  readonly urgentSent: Int32Array;
 }
 
 export class Pool {
   private readonly threads: Thread[] = [];
-  private readonly board = sharedI32(1);
   private nextId = 0;
   readonly kernels: Kernels;
   /** Every task done so far, by job and thread. */
@@ -80,9 +80,10 @@ export class Pool {
       const stopped = new DotpeError("tryAgain", `a worker stopped: ${message}`, "Run the command again.");
       for (const id of [...pending.keys()]) settle(id)?.reject(stopped);
     };
-    const open: ToWorker = { type: "open", kernels: this.kernels.name, board: this.board };
+    const urgentSent = sharedI32(1);
+    const open: ToWorker = { type: "open", kernels: this.kernels.name, urgentSent };
     worker.postMessage(open);
-    return { worker, pending };
+    return { worker, pending, urgentSent };
   }
 
   /**
@@ -103,7 +104,6 @@ export class Pool {
     const timer = setInterval(() => onProgress(Atomics.load(job.counter, DONE)), POLL);
     try {
       const asked = this.threads.slice(0, nTasks).map((thread) => ask(thread, job));
-      if (urgent) Atomics.add(this.board, URGENT, 1);
       // Every worker answers before anything is thrown: a task still running would write into the plan's arrays.
       const answers = await Promise.allSettled(asked);
       const failed = answers.find((answer) => answer.status === "rejected");
@@ -142,10 +142,11 @@ export class Pool {
   }
 }
 
-function ask({ worker, pending }: Thread, job: Job): Promise<Done> {
+function ask({ worker, pending, urgentSent }: Thread, job: Job): Promise<Done> {
   return new Promise((resolve, reject) => {
     pending.set(job.id, { resolve, reject });
     worker.postMessage({ type: "job", job } satisfies ToWorker);
+    if (job.urgent) Atomics.add(urgentSent, 0, 1);
   });
 }
 

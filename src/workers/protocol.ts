@@ -8,8 +8,8 @@
  *   - `counter` and shared maxima are written with Atomics only.
  * The main thread reads outputs after every worker has answered `done`.
  *
- * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `board[URGENT]` counts
- * those that were sent, so that a worker in the middle of a job knows when to look at its messages.
+ * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `urgentSent` counts
+ * those that were sent to the worker, so that in the middle of a job it knows when to look at its messages.
  */
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
@@ -54,9 +54,6 @@ export interface Job<K extends JobKind = JobKind> {
 export const NEXT = 0;
 export const DONE = 1;
 export const STOP = 2;
-/** Of the board. */
-export const URGENT = 0;
-
 /** When a thread was busy with the tasks of one job: (task, start, end) of each, ms since 1970. */
 export type Spans = Float64Array;
 
@@ -69,7 +66,7 @@ export interface TaskRunner<R> {
 }
 
 export type ToWorker =
-  | { readonly type: "open"; readonly kernels: string; readonly board: Int32Array }
+  | { readonly type: "open"; readonly kernels: string; readonly urgentSent: Int32Array }
   | { readonly type: "job"; readonly job: Job }
   | { readonly type: "close" };
 

@@ -2,13 +2,14 @@
 import { setImmediate } from "node:timers/promises";
 import { DotpeError } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
-import { type FromWorker, type Job, type SentError, STOP, type ToWorker, URGENT } from "./protocol.ts";
+import { type FromWorker, type Job, type SentError, STOP, type ToWorker } from "./protocol.ts";
 import { type OpenedJob, openJob } from "./runner.ts";
 
 declare const self: Worker;
 
 let kernels: Kernels;
-let board: Int32Array;
+let urgentSent: Int32Array;
+let urgentReceived = 0;
 let busy = false;
 const waiting: Job[] = [];
 const urgent: Job[] = [];
@@ -17,10 +18,11 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "close") process.exit(0);
   if (data.type === "open") {
     kernels = loadKernels(data.kernels);
-    board = data.board;
+    urgentSent = data.urgentSent;
     answer({ type: "ready" });
     return;
   }
+  if (data.job.urgent) urgentReceived++;
   (data.job.urgent ? urgent : waiting).push(data.job);
   if (!busy) void work();
 };
@@ -28,6 +30,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 async function work(): Promise<void> {
   busy = true;
   for (;;) {
+    await urgentArrived();
     const job = urgent.shift() ?? waiting.shift();
     if (job === undefined) break;
     await runJob(job);
@@ -50,13 +53,15 @@ async function runJob(job: Job): Promise<void> {
   }
 }
 
+/** Lets the messages of all urgent jobs in that were sent so far. */
+async function urgentArrived(): Promise<void> {
+  while (Atomics.load(urgentSent, 0) > urgentReceived) await setImmediate();
+}
+
 async function runTasks(job: Job, opened: OpenedJob<unknown>): Promise<void> {
-  let seen = Atomics.load(board, URGENT);
   while (opened.step()) {
-    if (job.urgent || Atomics.load(board, URGENT) === seen) continue;
-    seen = Atomics.load(board, URGENT);
-    // Lets the message of the urgent job in.
-    await setImmediate();
+    if (job.urgent || Atomics.load(urgentSent, 0) === urgentReceived) continue;
+    await urgentArrived();
     for (let next = urgent.shift(); next; next = urgent.shift()) await runJob(next);
   }
 }
