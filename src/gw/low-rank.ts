@@ -6,7 +6,7 @@
  *
  * Q has orthonormal columns (pivoted Gram-Schmidt, so nearly the shortest basis), E = Q^T cos or sin.
  */
-import { fitBasis as plainFit } from "../kernels/ref-low-rank.ts";
+import { dot, fitBasis as plainFit } from "../kernels/ref-low-rank.ts";
 import type { SetupKernels } from "../kernels/setup-table.ts";
 
 type BasisKernel = Pick<SetupKernels, "fitBasis">;
@@ -192,18 +192,6 @@ function fitBasis(offset_b: Float64Array, tau_h: Float64Array, sine: boolean, ke
   const work = new Float64Array(2 * n_b * n_h + n_h);
   const rank = kernels.fitBasis(q_rb, e_rh, work, offset_b, tau_h, sine, RESIDUAL, n_b, n_h);
   return { rank, q_rb: q_rb.slice(0, rank * n_b), e_rh: e_rh.slice(0, rank * n_h) };
-}
-
-function dot(a: Float64Array, a0: number, b: Float64Array, b0: number, n: number): number {
-  let even = 0;
-  let odd = 0;
-  const paired = n - (n % 2);
-  for (let j = 0; j < paired; j += 2) {
-    even += a[a0 + j] * b[b0 + j];
-    odd += a[a0 + j + 1] * b[b0 + j + 1];
-  }
-  if (paired < n) even += a[a0 + paired] * b[b0 + paired];
-  return even + odd;
 }
 
 /** Half the number of Chebyshev points (only even or only odd orders are used) that resolve a phase of +-largestPhase to 1e-16. */

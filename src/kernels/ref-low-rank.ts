@@ -47,7 +47,8 @@ export const fitBasis: SetupKernels["fitBasis"] = (
   return rank;
 };
 
-function dot(a: Float64Array, a0: number, b: Float64Array, b0: number, n: number): number {
+/** sum_k a_k b_k from a0 and b0 on: those of even and of odd k, then both. */
+export function dot(a: Float64Array, a0: number, b: Float64Array, b0: number, n: number): number {
   let even = 0;
   let odd = 0;
   const paired = n - (n % 2);
