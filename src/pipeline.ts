@@ -20,7 +20,7 @@ import { ExtrinsicStage, extrinsicSet, importExtrinsic } from "./stages/extrinsi
 import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
 import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
-import { type BankLikelihoods, bestFirst, itemsOf, selectWithin } from "./stages/select.ts";
+import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
 import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
 import { type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
@@ -82,7 +82,8 @@ async function runStages(
   const kept = (await incoherent(context, reference)).map(ascending);
   clock.lap("incoherent");
   const accepted = itemsOf(kept);
-  const order = bestFirst(kept);
+  const lnlike_j = joined(kept.map(({ lnlike_i }) => lnlike_i));
+  const order = bestFirst(lnlike_j);
   const table = stage4
     ? await stage4.table()
     : shareTable(buildDistanceTable(undefined, context.pool.kernels));
@@ -94,7 +95,6 @@ async function runStages(
     warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
   clock.lap("extrinsic");
   const set = extrinsicSet(extrinsic, event);
-  const lnlike_j = Float64Array.from(kept.flatMap(({ lnlike_i }) => [...lnlike_i]));
   const given = { bins, reference, accepted, order, lnlike_j, set, table };
   const { rows, results } = await coherent(context, given, extrinsic, rundir);
   clock.lap("coherent");
@@ -251,16 +251,13 @@ async function incoherent(context: Context, reference: Reference): Promise<BankL
     const how = { n_t: options.nT, symmetric: options.compat === "none", single };
     const plan = incoherentPlan(context, reference, at, how);
     const nTasks = Math.ceil(at.i_j.length / plan.taskSize);
-    // The main thread has nothing else to do meanwhile.
-    const running = pool.run("incoherent", plan, nTasks, (done) =>
-      onProgress?.(Math.min(n, done * plan.taskSize)),
-    );
-    inputs.banks.forEach(readAllColumns);
-    await running;
+    await pool.run("incoherent", plan, nTasks, (done) => onProgress?.(Math.min(n, done * plan.taskSize)));
     return plan.lnlike_dj;
   };
   const several = paysFirstLook(n, pool.kernels);
-  const first = await look(items, several, (done) => progress.update(done));
+  // The main thread has nothing else to do meanwhile.
+  const readColumns = async () => inputs.banks.forEach(readAllColumns);
+  const [first] = await Promise.all([look(items, several, (done) => progress.update(done)), readColumns()]);
   const close = several ? worthAnotherLook(items, first, maxDrop) : items;
   const kept = select(close, several ? await look(close, false) : first);
   const n_kept = kept.reduce((sum, { i }) => sum + i.length, 0);
@@ -275,14 +272,8 @@ function knownLikelihoods({ candidates, event }: Inputs): Float64Array {
       const n = i.length;
       return lnlike_di?.subarray(d * n, (d + 1) * n) ?? new Float64Array(n);
     }),
-  ).flat();
-  const all = new Float64Array(rows.reduce((sum, row) => sum + row.length, 0));
-  let at = 0;
-  for (const row of rows) {
-    all.set(row, at);
-    at += row.length;
-  }
-  return all;
+  );
+  return joined(rows.flat());
 }
 
 async function draw({ report }: Context, stage: ExtrinsicStage, accepted: Items, best: number) {

@@ -15,6 +15,7 @@ import { type BankBins, type SamplePlan, samplePlan, type WeightSet } from "../s
 import { setCoefficients } from "../src/stages/coherent.ts";
 import { phaseTables } from "../src/stages/phases.ts";
 import { tileRows } from "./kernel-cases.ts";
+import { termsByPair } from "./pair-terms.ts";
 import {
   CASES,
   caseName,
@@ -94,8 +95,8 @@ function middle(times: Float64Array): number {
 function innerProducts(one: ReferenceCase, kernels: Kernels) {
   const block = openBlock(one);
   const { bins, set, response_dpe, n_d, n_phi } = block;
-  const plan = samplePlan(bins, set, "difference");
-  const pairPlan = samplePlan(bins, set, "pair");
+  const plan = samplePlan(bins, set);
+  const pairPlan = samplePlan(bins, set, termsByPair(bins.mArr));
   const { n_m } = plan;
   const n_M = modePairs(n_m).length;
   const { n_k } = phaseTables(bins.mArr, n_phi);

@@ -76,7 +76,7 @@ export function makeModel(size: Size, seed: number): Model {
       h2plusIm_b: randomNumbers(n_b, seed + 6),
     },
   };
-  const plan = samplePlan(bins, set, "difference");
+  const plan = samplePlan(bins, set);
   return { size, bins, set, plan, t0_d, dt, h_smpcb: waveforms(size, plan.n_bp, seed + 7) };
 }
 

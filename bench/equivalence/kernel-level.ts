@@ -6,6 +6,7 @@ import { openNpz } from "../../src/io/npz.ts";
 import { availableKernels, loadKernels } from "../../src/kernels/table.ts";
 import { samplePlan } from "../../src/stages/bank-samples.ts";
 import type { ExtrinsicSet } from "../../src/stages/coherent-plan.ts";
+import { termsByPair } from "../../test/pair-terms.ts";
 import { complexOf, real, relativeError, runPath } from "../../test/reference-cases.ts";
 import { phaseProducts, type Waveforms } from "./given-waveforms.ts";
 import type { Level } from "./level.ts";
@@ -126,7 +127,7 @@ function pairProducts({ bins }: Subject, block: Block, name: string): ComplexArr
     centre: 0,
   }));
   const weights = { data, norms: data, alignment: reference.coherentAlignment };
-  const { n_d, n_m, n_b, n_bp, products } = samplePlan(bins, weights, "pair");
+  const { n_d, n_m, n_b, n_bp, products } = samplePlan(bins, weights, termsByPair(bins.mArr));
   const { w, terms, groupSize_g, n_g } = products;
   const n_M = modePairs(n_m).length;
   const h_mpcb = new Float64Array(4 * n_m * n_bp);

@@ -60,8 +60,12 @@ export interface BankBins {
 
 const COMPLEX = 2;
 
-/** @param grouping 'difference' sums pairs of modes with equal m - m'; 'pair' keeps each (M, p, P) apart. */
-export function samplePlan(bins: BankBins, set: WeightSet, grouping: "difference" | "pair"): SamplePlan {
+/** @param groups which products of modes are summed in <h|h> */
+export function samplePlan(
+  bins: BankBins,
+  set: WeightSet,
+  groups: readonly (readonly Term[])[] = termsByDifference(bins.mArr),
+): SamplePlan {
   const n_b = bins.fbin.length;
   const n_bp = roundUp8(n_b);
   const n_m = bins.mArr.length;
@@ -85,7 +89,7 @@ export function samplePlan(bins: BankBins, set: WeightSet, grouping: "difference
     fitWeight_b,
     fMiddle: (bins.fbin[0] + bins.fbin[n_b - 1]) / 2,
     w_smpcb: dhWeights(set, bins.fbin, sizes),
-    products: productPlan(set, bins.mArr, sizes, grouping),
+    products: productPlan(set, groups, sizes),
   };
 }
 
@@ -120,7 +124,8 @@ function dhWeights(set: WeightSet, fbin: Float64Array, { n_b, n_bp, n_m, n_s }: 
   return out;
 }
 
-interface Term {
+/** One product of modes. */
+export interface Term {
   /** Rows (m, p) of the two waveforms, position of the weight, and whether it is conjugated. */
   readonly a: number;
   readonly b: number;
@@ -158,23 +163,13 @@ function termsByDifference(mArr: readonly number[]): Term[][] {
   return groups;
 }
 
-function termsByPair(mArr: readonly number[]): Term[][] {
-  return modePairs(mArr.length).flatMap(([m, m2], pair) =>
-    [0, 1, 2, 3].map((c): Term[] => [
-      { a: 2 * m + (c >> 1), b: 2 * m2 + (c & 1), kind: COMPLEX, weight: 4 * pair + c, conjugate: false },
-    ]),
-  );
-}
-
 function productPlan(
   set: WeightSet,
-  mArr: readonly number[],
-  { n_b, n_bp, n_d }: Sizes,
-  grouping: "difference" | "pair",
+  groups: readonly (readonly Term[])[],
+  { n_b, n_bp, n_d, n_m }: Sizes,
 ): ProductPlan {
-  const groups = grouping === "difference" ? termsByDifference(mArr) : termsByPair(mArr);
   const terms = groups.flat();
-  const n_M = modePairs(mArr.length).length;
+  const n_M = modePairs(n_m).length;
   const w = sharedF64(terms.length * n_d * 2 * n_bp);
   terms.forEach(({ weight, conjugate }, t) => {
     for (let d = 0; d < n_d; d++) {

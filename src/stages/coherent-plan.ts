@@ -80,7 +80,7 @@ export function planCoherent(
   return {
     ...rest,
     ...{ grid, tiles },
-    samples: samplePlan(bins, weightSet, "difference"),
+    samples: samplePlan(bins, weightSet),
     items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
     sets: groups.map((group) => arrivalSet(bins.fbin, set, group, tiles, places, kernels)),
     ff_tdxe: responseProducts(set, reference.n_d, tiles, places),

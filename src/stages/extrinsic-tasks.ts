@@ -120,7 +120,7 @@ export function planProducts(
   const data = Array.from(reference.asdDrift_d, (drift, d) => ({ of, d, drift, centre }));
   const set = { data, norms: data, alignment: reference.coherentAlignment };
   return {
-    samples: samplePlan(bins, set, "difference"),
+    samples: samplePlan(bins, set),
     items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
     grid,
     mArr: bins.mArr,

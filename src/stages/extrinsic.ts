@@ -93,7 +93,7 @@ export interface Places {
  * Draws samples from marginalizations on one time grid: distinct points, uniformly, at most once each, weighted by
  * U/N prior/proposal, U the number of distinct points to draw from and N of all points tried. With `pairs` as dot_pe does:
  * pairs (point, phase), uniformly, with replacement, weighted by prior/proposal/n_phi.
- * @param density_q of the proposals at all points, one marginalization's after the other's: see `mixtureDensity`.
+ * @param density_q of the proposals at all points, one marginalization's after the other's: see `MixtureDensity`.
  * @throws DotpeError noSamples if nothing can be drawn.
  */
 export function combine(

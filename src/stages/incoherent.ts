@@ -1,5 +1,6 @@
 /** Stage 2: the likelihood of every bank sample in each detector alone, maximised over phase and time. */
 import { DotpeError } from "../errors.ts";
+import type { BankItems } from "../gw/bank-items.ts";
 import { placeOf } from "../gw/bank-reader.ts";
 import { timeGridBands } from "../gw/low-rank.ts";
 import type { SingleReference } from "../gw/reference.ts";
@@ -11,11 +12,7 @@ import { type BankBins, type SamplePlan, SampleReader, samplePlan } from "./bank
 import { phaseTables, roundUp8 } from "./phases.ts";
 import { SingleTransform } from "./single-transform.ts";
 
-/** Bank samples, in the order of the outputs. */
-export interface Items {
-  readonly bank_j: Int32Array;
-  readonly i_j: Int32Array;
-}
+export type Items = BankItems;
 
 /** One band of the time grid, with its tables padded to n_h times. */
 export interface GridBand {
@@ -45,7 +42,7 @@ export interface IncoherentPlan {
   readonly grid: TimeGrid;
   readonly phases: PhaseTables;
   readonly symmetric: boolean;
-  /** The transforms to time in single precision: `firstLook`. */
+  /** The transforms to time in single precision: see `first-look.ts`. */
   readonly single: boolean;
   /** Items of a task. */
   readonly taskSize: number;
@@ -104,17 +101,13 @@ export function planIncoherent(
   kernels: Kernels = referenceKernels,
 ): IncoherentPlan {
   const { grid, centre } = timeGrid(bins.fbin, settings.dt, settings.n_t, kernels);
-  const samples = samplePlan(
-    bins,
-    {
-      data: reference.single.map((of, d) => ({
-        ...{ of, d: 0, drift: reference.asdDrift_d[d], centre: reference.arrival_d[d] + centre },
-      })),
-      norms: reference.single.map((of, d) => ({ of, d: 0, drift: reference.asdDrift_d[d] })),
-      alignment: reference.singleAlignment,
-    },
-    "difference",
-  );
+  const samples = samplePlan(bins, {
+    data: reference.single.map((of, d) => ({
+      ...{ of, d: 0, drift: reference.asdDrift_d[d], centre: reference.arrival_d[d] + centre },
+    })),
+    norms: reference.single.map((of, d) => ({ of, d: 0, drift: reference.asdDrift_d[d] })),
+    alignment: reference.singleAlignment,
+  });
   return {
     samples,
     items: { bank_j: shareI32(items.bank_j), i_j: shareI32(items.i_j) },
@@ -152,11 +145,16 @@ export class GridTransform {
       const tables = [ec_kh, es_kh, cosFc_h, sinFc_h] as const;
       this.kernels.expandGrid(this.z_rct, this.y, this.ldy, ...tables, this.n_rows, rc, rs, n_h, k === 0);
     });
-    if (extra < 0) return;
-    for (let r = 0; r < this.n_rows; r++) {
-      this.z_rct[r * 4 * n_h + extra] = 0;
-      this.z_rct[r * 4 * n_h + 2 * n_h + extra] = 0;
-    }
+    clearExtra(this.z_rct, this.n_rows, n_h, extra);
+  }
+}
+
+/** Leaves nothing at the time that was not asked for: see `TimeGrid`. */
+export function clearExtra(z_rct: Float64Array, n_rows: number, n_h: number, extra: number): void {
+  if (extra < 0) return;
+  for (let r = 0; r < n_rows; r++) {
+    z_rct[r * 4 * n_h + extra] = 0;
+    z_rct[r * 4 * n_h + 2 * n_h + extra] = 0;
   }
 }
 

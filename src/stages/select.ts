@@ -68,18 +68,20 @@ export function itemsOf(banks: readonly { readonly i: Int32Array }[]): Items {
   return { bank_j, i_j };
 }
 
-/** Positions of the items of `itemsOf`, largest incoherent likelihood first; ties in the order of the items. */
-export function bestFirst(banks: readonly BankLikelihoods[]): Int32Array {
-  const negative_j = new Float64Array(banks.reduce((sum, { i }) => sum + i.length, 0));
-  let first = 0;
-  for (const { lnlike_i } of banks) {
-    negative_j.set(
-      lnlike_i.map((lnl) => -lnl),
-      first,
-    );
-    first += lnlike_i.length;
+/** Positions, the largest likelihood first; ties in their order. */
+export function bestFirst(lnlike_j: Float64Array): Int32Array {
+  return Int32Array.from(stableArgsort(lnlike_j.map((lnl) => -lnl)));
+}
+
+/** One after the other. */
+export function joined(parts: readonly Float64Array[]): Float64Array {
+  const all = new Float64Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
   }
-  return Int32Array.from(stableArgsort(negative_j));
+  return all;
 }
 
 export function pickItems({ bank_j, i_j }: Items, order: ArrayLike<number>): Items {

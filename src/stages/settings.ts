@@ -4,7 +4,7 @@ import type { Options } from "../options.ts";
 
 export interface WorkSettings {
   readonly n_procs: number;
-  /** Bank samples of a task in stage 2, accepted samples in stage 5. */
+  /** Bank samples of a task in stage 2. */
   readonly taskItems: number;
   readonly iTile: number;
   /** A multiple of 8. */

@@ -1,7 +1,7 @@
 /** `GridTransform` in single precision. */
 import type { Kernels } from "../kernels/table.ts";
 import { scratchF32, scratchF64 } from "../workers/arena.ts";
-import type { GridBand, TimeGrid } from "./incoherent.ts";
+import { clearExtra, type GridBand, type TimeGrid } from "./incoherent.ts";
 
 /** Columns of the tables are padded to a multiple of this. */
 const LANES = 16;
@@ -48,12 +48,7 @@ export class SingleTransform {
       kernels.expandGridSingle(this.z, this.y, this.ldy, ...tables, n_rows, rc, rs, n_h, k === 0);
     });
     kernels.widen(z_rct, this.z, n_rows * 4 * n_h);
-    const { extra } = this.grid;
-    if (extra < 0) return;
-    for (let r = 0; r < n_rows; r++) {
-      z_rct[r * 4 * n_h + extra] = 0;
-      z_rct[r * 4 * n_h + 2 * n_h + extra] = 0;
-    }
+    clearExtra(z_rct, n_rows, n_h, this.grid.extra);
   }
 }
 
