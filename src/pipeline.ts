@@ -2,6 +2,7 @@
 
 import { readAllColumns } from "./gw/bank.ts";
 import { buildDistanceTable } from "./gw/distance.ts";
+import { chirpMass5 } from "./gw/prior.ts";
 import type { Reference, SingleReference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
@@ -22,7 +23,7 @@ import { type IncoherentSettings, type Items, planIncoherent } from "./stages/in
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
 import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
-import { type Inputs, readInputs } from "./stages/setup.ts";
+import { countCandidates, type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import { Pool } from "./workers/pool.ts";
 
@@ -48,7 +49,7 @@ export async function runInference(options: Options, report: Reporter): Promise<
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
-  const work = workSettings(options, nCandidates(inputs));
+  const work = workSettings(options, countCandidates(inputs));
   const pool = new Pool(work.n_procs, options.kernel);
   const madeFolders: string[] = [];
   const rundir = createRundir({ ...options, eventName: inputs.event.name }, madeFolders);
@@ -113,13 +114,9 @@ async function runStages(
     ...{ rows, results, posterior, reference: encodeReference(reference, event) },
   });
   clock.lap("posterior");
-  const counts = { rundir, n_i: nCandidates(inputs), nAccepted: accepted.i_j.length, n_e: extrinsic.n_e };
+  const counts = { rundir, n_i: countCandidates(inputs), nAccepted: accepted.i_j.length, n_e: extrinsic.n_e };
   writeMeasurements(context, counts);
   return summaryOf(context, posterior, counts, warnings);
-}
-
-function nCandidates({ candidates }: Inputs): number {
-  return candidates.reduce((sum, { i }) => sum + i.length, 0);
 }
 
 /** Stage 5. */
@@ -306,8 +303,7 @@ function overlapWarnings({ banks }: Inputs, report: Reporter): string[] {
   const ranges = banks.map(({ id, samples: { m1, m2 } }) => {
     let [low, high] = [Infinity, -Infinity];
     m1.forEach((a, i) => {
-      // The fifth power of the chirp mass: in the same order, without roots.
-      const power = (a * m2[i]) ** 3 / (a + m2[i]);
+      const power = chirpMass5(a, m2[i]);
       low = Math.min(low, power);
       high = Math.max(high, power);
     });

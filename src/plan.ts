@@ -5,7 +5,7 @@ import type { Reporter } from "./report/reporter.ts";
 import type { RunPlan } from "./report/summary.ts";
 import { positiveDifferences } from "./stages/phases.ts";
 import { workSettings } from "./stages/settings.ts";
-import { readInputs } from "./stages/setup.ts";
+import { countCandidates, readInputs } from "./stages/setup.ts";
 
 const MB = 1e6;
 /** The runtime and the program, measured: a run on one sample. */
@@ -17,10 +17,10 @@ const CHUNKS_MB = 40;
 
 /** @throws DotpeError as a run would for its inputs. */
 export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
-  const { event, banks, band, bins, candidates } = readInputs(options);
+  const inputs = readInputs(options);
+  const { event, banks, band, bins, candidates } = inputs;
   banks.forEach(readAllColumns);
-  const n_candidates = candidates.reduce((sum, { i }) => sum + i.length, 0);
-  const work = workSettings(options, n_candidates);
+  const work = workSettings(options, countCandidates(inputs));
   const n_m = bins.mArr.length;
   const n_bp = Math.ceil(bins.fbin.length / 8) * 8;
   const n_terms = n_m * (n_m + 1) * 2 * event.n_d * 2 * n_bp * 8;

@@ -3,7 +3,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { allowedCores } from "../machine/cores.ts";
 import { parseRunOptions } from "../options.ts";
-import { readInputs } from "../stages/setup.ts";
+import { countCandidates, readInputs } from "../stages/setup.ts";
 import { type ChildRun, runProgram } from "./child.ts";
 import { linkBank } from "./linked-bank.ts";
 import { writeSyntheticBank, writeSyntheticEvent } from "./synthetic.ts";
@@ -71,8 +71,9 @@ export async function openProblem(
 ): Promise<Problem> {
   const size = SIZES[sizeName];
   const inputs = given.length > 0 ? given : makeInputs(size, scratch);
-  const { event, bins, candidates, banks } = readInputs(parseRunOptions([...inputs]));
-  const n_i = candidates.reduce((sum, { i }) => sum + i.length, 0);
+  const read = readInputs(parseRunOptions([...inputs]));
+  const { event, bins, banks } = read;
+  const n_i = countCandidates(read);
   const base = join(scratch, "base");
   const first = await runProgram(scratch, [...inputs, ...size.flags], base);
   const modes = bins.mArr.length;

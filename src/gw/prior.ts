@@ -76,6 +76,12 @@ export function mchirp(m1: number, m2: number): number {
   return (m1 * m2) ** 0.6 / (m1 + m2) ** 0.2;
 }
 
+/** The chirp mass to the fifth power: in the order of chirp masses, without a root. */
+export function chirpMass5(m1: number, m2: number): number {
+  const product = m1 * m2;
+  return (product * product * product) / (m1 + m2);
+}
+
 /** ln(m2/m1). */
 export function lnq(m1: number, m2: number): number {
   return Math.log(m2 / m1);

@@ -69,7 +69,7 @@ export function readAt(file: OpenFile, offset: number, length: number): Uint8Arr
  * Fills `bytes` from `offset` on.
  * @throws DotpeError badData if the file ends before, naming the bytes found and expected; noInput if it cannot be read.
  */
-export function readInto(file: OpenFile, bytes: Uint8Array, offset: number): void {
+export function readInto(file: Pick<OpenFile, "path" | "fd">, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length; ) {
     const n = readOnce(file, bytes, done, Math.min(bytes.length - done, MAX_READ_BYTES), offset + done);
     if (n === 0) throw truncated({ ...file, size: offset + done }, offset + bytes.length);
@@ -77,7 +77,13 @@ export function readInto(file: OpenFile, bytes: Uint8Array, offset: number): voi
   }
 }
 
-function readOnce(file: OpenFile, into: Uint8Array, at: number, length: number, position: number): number {
+function readOnce(
+  file: Pick<OpenFile, "path" | "fd">,
+  into: Uint8Array,
+  at: number,
+  length: number,
+  position: number,
+): number {
   try {
     return readSync(file.fd, into, at, length, position);
   } catch (error) {
@@ -101,7 +107,7 @@ function allocate(path: string, length: number): Uint8Array<ArrayBuffer> {
   }
 }
 
-function truncated(file: OpenFile, expected: number): DotpeError {
+function truncated(file: Pick<OpenFile, "path" | "size">, expected: number): DotpeError {
   return new DotpeError(
     "badData",
     `${file.path}: truncated: found ${file.size} bytes, expected at least ${expected}`,

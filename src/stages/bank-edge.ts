@@ -1,5 +1,6 @@
 /** Whether a posterior runs into the edge of its banks: they may have millions of samples, and few with any posterior. */
 import type { BankSamples } from "../gw/bank.ts";
+import { chirpMass5 } from "../gw/prior.ts";
 import { valueOfRank } from "../gw/quickselect.ts";
 
 /** The banks' outermost samples at one end: this share of them ... */
@@ -15,11 +16,6 @@ export interface BankShare {
 
 type Quantity = (m1: number, m2: number) => number;
 
-/** Chirp mass to the fifth power: in the order of chirp masses, without a root. */
-const chirpMass5: Quantity = (m1, m2) => {
-  const product = m1 * m2;
-  return (product * product * product) / (m1 + m2);
-};
 const minusChirpMass5: Quantity = (m1, m2) => -chirpMass5(m1, m2);
 const massRatio: Quantity = (m1, m2) => m2 / m1;
 

@@ -1,6 +1,6 @@
 /** Stage 6, one bank: evidence, shares of bank samples and extrinsic samples, effective sample sizes. */
 import { logSumExp } from "../gw/special.ts";
-import { type PartSums, partSum, Q, sumColumn } from "./chunk-rows.ts";
+import { countRows, type PartSums, partSum, Q, sumColumn } from "./chunk-rows.ts";
 import type { ChunkGrid } from "./chunks.ts";
 import type { RowFiles, RowProgress } from "./row-files.ts";
 
@@ -81,7 +81,7 @@ export function bankPosterior(result: BankResult, rows: CoherentRows, k: number)
     ...{ id, n_total, n_indsUsed, lnEvidence: lnSum - lnTotal, share_i, share_e },
     squares: { row, i: sumOfSquares(share_i), e: sumOfSquares(share_e), ie },
     capped: {
-      n: capped === undefined ? 0 : sumColumn(capped, Q.n, p0, p1).reduce((sum, n) => sum + n, 0),
+      n: countRows(capped, p0, p1),
       lnEvidence: capped === undefined ? -Infinity : logSumExp(sumColumn(capped, Q.lnSum, p0, p1)) - lnTotal,
     },
   };

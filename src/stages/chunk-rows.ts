@@ -101,6 +101,13 @@ export function sumColumn(sums: PartSums, q: number, p0: number, p1: number): Fl
   return Float64Array.from({ length: p1 - p0 }, (_, k) => partSum(sums, q, p0 + k));
 }
 
+/** Rows of the parts p0 <= p < p1. */
+export function countRows(sums: PartSums | undefined, p0: number, p1: number): number {
+  let n = 0;
+  if (sums !== undefined) for (let p = p0; p < p1; p++) n += partSum(sums, Q.n, p);
+  return n;
+}
+
 /** What one chunk adds to the shares of the extrinsic samples: exp(scale) times the sums of each part. */
 export interface ChunkPairs {
   readonly scales: number[];

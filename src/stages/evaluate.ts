@@ -6,7 +6,7 @@ import { sharedF64, sharedI32, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import type { BankResult, CoherentRows } from "./bank-posterior.ts";
 import type { BankBins } from "./bank-samples.ts";
-import { type PartSums, Q, sumColumn } from "./chunk-rows.ts";
+import { countRows } from "./chunk-rows.ts";
 import {
   type CoherentPlan,
   type CoherentSettings,
@@ -164,9 +164,7 @@ function bankResult(inputs: EvaluateInputs, plan: RowPlan, bank: number): BankRe
   const [j0, j1] = rangeOf(accepted.bank_j, bank);
   const [p0, p1] = [j0 * grid.n_spans, j1 * grid.n_spans];
   const inds = accepted.i_j.slice(j0, j1);
-  const count = (sums: PartSums | undefined) =>
-    sums === undefined ? 0 : sumColumn(sums, Q.n, p0, p1).reduce((n, more) => n + more, 0);
-  const n_rows = count(progress.kept) + count(progress.capped);
+  const n_rows = countRows(progress.kept, p0, p1) + countRows(progress.capped, p0, p1);
   const probes = progress.probes_p.subarray(p0, p1);
   return {
     ...{ id: bins.banks[bank].id, n_total: nTotal(settings, set, n_int[bank]), n_indsUsed: inds.length },

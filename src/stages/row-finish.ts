@@ -1,8 +1,8 @@
 /** What takes the sums over all rows: the weights in the files, and the rows that were drawn, read back from them. */
-import { readSync } from "node:fs";
 import { sampleDistance } from "../gw/distance.ts";
 import { STREAMS, uniform } from "../gw/random.ts";
 import { writeAt } from "../io/atomic-write.ts";
+import { readInto } from "../io/input.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import type { CoherentRows } from "./bank-posterior.ts";
@@ -75,18 +75,10 @@ function writeWeights(file: SharedFile, place: ChunkPlace, lnSum: number, room: 
   const bytes = room.bytes(8 * n_rows);
   const values = new Float64Array(bytes.buffer, 0, n_rows);
   if (n_rows === 0) return values;
-  readAll(file, bytes, offset + metadataBytes + lnPosteriorAt);
+  readInto(file, bytes, offset + metadataBytes + lnPosteriorAt);
   for (let r = 0; r < n_rows; r++) values[r] = Math.exp(values[r] - lnSum);
   writeAt(file, bytes, offset + metadataBytes + weightsAt);
   return values;
-}
-
-function readAll({ fd, path }: SharedFile, into: Uint8Array, position: number): void {
-  for (let done = 0; done < into.length; ) {
-    const n = readSync(fd, into, done, into.length - done, position + done);
-    if (n === 0) throw new Error(`${path}: ends ${into.length - done} bytes too early`);
-    done += n;
-  }
 }
 
 /** The merged file's rows of a chunk, which has some; valid until `room` is used again. */
@@ -97,7 +89,7 @@ export function readChunk(
 ): BatchReader {
   const { offset, metadataBytes, bodyBytes } = placeOf(progress, c, "merged");
   const bytes = room.bytes(metadataBytes + bodyBytes);
-  readAll(files.merged, bytes, offset);
+  readInto(files.merged, bytes, offset);
   return new BatchReader(bytes, metadataBytes);
 }
 

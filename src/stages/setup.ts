@@ -43,6 +43,11 @@ export function readInputs(options: Options): Inputs {
   };
 }
 
+/** Of all banks. */
+export function countCandidates({ candidates }: Pick<Inputs, "candidates">): number {
+  return candidates.reduce((sum, { i }) => sum + i.length, 0);
+}
+
 function limit(bank: Bank, asked: number | undefined): number {
   if (asked === undefined || asked <= bank.n_i) return asked ?? bank.n_i;
   throw new DotpeError(
