@@ -13,7 +13,7 @@ export interface Lap {
   /** Of all threads, and of the main thread alone. */
   readonly cpuSeconds: number;
   readonly parentCpuSeconds: number;
-  /** Largest memory seen, mapped files aside, 1e6 bytes. */
+  /** Largest memory seen, as `residentMB` counts it. */
   readonly peakMB: number;
 }
 

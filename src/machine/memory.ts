@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 
 /**
- * Memory that this process holds now, 1e6 bytes: anonymous and shared, without files that are mapped (the bank's pages
- * belong to the system's cache and can be dropped at any time).
+ * Memory that this process holds now, 1e6 bytes: anonymous and shared. The program's own code and the system's cache of
+ * the bank are not in it: they can be dropped at any time.
  */
 export function residentMB(): number {
   try {

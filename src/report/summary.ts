@@ -34,7 +34,7 @@ export interface RunSummary {
   readonly n_rows: number;
   readonly bestfitLnlikeMax: number;
   readonly stages: readonly { readonly name: string; readonly seconds: number }[];
-  /** Largest memory of the process, mapped bank files aside, 1e6 bytes. */
+  /** Largest memory of the process, as `residentMB` counts it, 1e6 bytes. */
   readonly peakMemoryMB: number;
   readonly warnings: readonly string[];
   readonly kernel: string;
