@@ -33,7 +33,7 @@ export class TileDecoder {
   private belief_vf: Int16Array;
   private nextBelief_vf: Int16Array;
   private readonly unmatched_f: Int16Array;
-  private readonly iterate: (before: Int16Array, after: Int16Array) => void;
+  private readonly iterate: (before: Int16Array, after: Int16Array, n_lanes: number) => void;
   private readonly syndrome_c: Uint8Array;
   private readonly words: Uint32Array;
 
@@ -45,11 +45,11 @@ export class TileDecoder {
   ) {
     const { n_bits, n_checks, n_edges } = h;
     this.stride = Math.ceil(tile / LANES) * LANES;
-    this.lanes = Array.from({ length: tile }, () => ({ frame: undefined, iterations: 0 }));
     const bytes =
       4 * (n_checks + 1 + n_edges) + 64 * 8 + 2 * this.stride * (n_checks + n_edges + 2 * n_bits + 1);
     if (bytes > MAX_BYTES)
       throw new Error(`a tile of ${tile} frames needs ${bytes} bytes, at most ${MAX_BYTES}`);
+    this.lanes = Array.from({ length: tile }, () => ({ frame: undefined, iterations: 0 }));
     const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE) });
     let used = 0;
     const place = (n_bytes: number) => {
@@ -72,8 +72,11 @@ export class TileDecoder {
     this.words = new Uint32Array(Math.ceil(n_bits / 32));
     const kernel = openKernel(memory);
     const fixed = [starts, bits, this.syndrome_cf, this.message_ef].map((array) => array.byteOffset);
-    const rest = [this.unmatched_f.byteOffset, 2 * this.stride, 2 * this.stride, n_checks];
-    this.iterate = (before, after) => kernel(...fixed, before.byteOffset, after.byteOffset, ...rest);
+    const unmatched = this.unmatched_f.byteOffset;
+    this.iterate = (before, after, n_lanes) => {
+      const width = 2 * Math.ceil(n_lanes / LANES) * LANES;
+      kernel(...fixed, before.byteOffset, after.byteOffset, unmatched, 2 * this.stride, width, n_checks);
+    };
   }
 
   /**
@@ -88,29 +91,28 @@ export class TileDecoder {
     found: (decoded: DecodedFrame) => void,
   ): void {
     let next = first;
-    let active = 0;
     const refill = (f: number) => {
       const lane = this.lanes[f];
       lane.frame = next < end ? next++ : undefined;
       if (lane.frame === undefined) return;
       syndromeOf(lane.frame, this.syndrome_c);
       this.start(f);
-      active++;
     };
     for (let f = 0; f < this.tile; f++) refill(f);
-    while (active > 0) {
+    for (;;) {
+      const n_lanes = 1 + this.lanes.findLastIndex(({ frame }) => frame !== undefined);
+      if (n_lanes === 0) return;
       this.nextBelief_vf.fill(PRIOR);
       this.unmatched_f.fill(0);
-      this.iterate(this.belief_vf, this.nextBelief_vf);
+      this.iterate(this.belief_vf, this.nextBelief_vf, n_lanes);
       [this.belief_vf, this.nextBelief_vf] = [this.nextBelief_vf, this.belief_vf];
-      for (let f = 0; f < this.tile; f++) {
+      for (let f = 0; f < n_lanes; f++) {
         const { frame, iterations } = this.lanes[f];
         if (frame === undefined) continue;
         const converged = this.unmatched_f[f] >= 0;
         this.lanes[f].iterations++;
         if (!converged && iterations < this.maxIterations) continue;
         found({ frame, converged, iterations, words: this.decision(f) });
-        active--;
         refill(f);
       }
     }

@@ -66,14 +66,14 @@ function prepare(given: Readonly<Record<string, string>>): LdpcPlan {
     if (!Number.isInteger(value)) throw new Error(`${key}=${given[key]}: expected an integer`);
     return value;
   };
-  const seed = integer("seed", 1, 0, 2 ** 31 - 1);
-  return {
-    h: given.matrix === undefined ? madeUpCode(integer("n", 2048, 64, 16384), seed) : readCode(given),
+  const channel = {
     frames: integer("frames", 4000, 1, 1e9),
     iterations: integer("iterations", 50, 1, 1000),
     p: number("p", 0.065, 0, 0.5),
-    seed,
+    seed: integer("seed", 1, 0, 2 ** 31 - 1),
   };
+  const n = integer("n", 2048, 64, 8192);
+  return { ...channel, h: given.matrix === undefined ? madeUpCode(n, channel.seed) : readCode(given) };
 }
 
 function madeUpCode(n: number, seed: number): ParityCheck {
