@@ -1,6 +1,7 @@
 /** Every option of `run`, once: its value, its default and its line of help. Flags stand in the order of the help. */
 import * as v from "valibot";
 import { type FlagSpec, toKebab } from "./cli.ts";
+import { PLACEMENTS } from "./machine/placement.ts";
 import * as value from "./option-values.ts";
 
 const PLACE = "Where results go";
@@ -153,21 +154,21 @@ export const TABLE = {
   hpc: row(
     MACHINE,
     "auto|manual",
-    "choose what is not given below by the machine (auto) or use fixed values",
+    "what is not given below: tuned to this machine (auto), or fixed values and one thread",
     v.optional(value.oneOf("auto", "manual"), "auto"),
   ),
   nProcs: row(MACHINE, "N", "threads (as many as are allowed)", v.optional(value.wholeNumber(1, 4096))),
   iBatch: row(
     MACHINE,
     "N",
-    "intrinsic samples a batch; also --blocksize, --single-detector-blocksize",
+    "bank samples that a thread reads at once (16); also --blocksize, --single-detector-blocksize",
     v.optional(value.wholeNumber(1, 2 ** 24)),
     { aliases: ["blocksize", "single-detector-blocksize"] },
   ),
   batchesPerTask: row(
     MACHINE,
     "N",
-    "batches that a thread takes at a time",
+    "batches that a thread takes at a time (4)",
     v.optional(value.wholeNumber(1, 2 ** 24)),
   ),
   iTile: row(
@@ -188,6 +189,28 @@ export const TABLE = {
     "implementation of the kernels: best for this processor, plain, or by name",
     v.optional(value.text("auto, ref or the name of a kernel"), "auto"),
   ),
+  smt: toggle(MACHINE, "threads on every hardware thread, not one a core"),
+  placement: row(
+    MACHINE,
+    PLACEMENTS.join("|"),
+    "bind threads to cores: over all caches, one cache after the other, or not at all (auto: bound if they fill the machine)",
+    v.optional(value.oneOf(...PLACEMENTS), "auto"),
+  ),
+  numa: row(MACHINE, "NODE", "use this NUMA node alone", v.optional(value.wholeNumber(0, 4095))),
+  reserve: row(
+    MACHINE,
+    "N",
+    "physical cores left free (1 from 32 cores on, else 0)",
+    v.optional(value.wholeNumber(0, 4095)),
+  ),
+  memoryFraction: row(
+    MACHINE,
+    "X",
+    "use at most this share of the allowed memory (0.8)",
+    v.optional(value.share(), 0.8),
+  ),
+  tune: toggle(MACHINE, "measure what is fastest if nothing is known of this machine (on)", true),
+  autotuneOnly: toggle(MACHINE, "print the settings that a run would use, and end"),
 
   config: row(
     OUTPUT,

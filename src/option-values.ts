@@ -32,6 +32,16 @@ export function positiveNumber() {
   );
 }
 
+/** A number above 0 and at most 1. */
+export function share() {
+  const expected = "a number above 0 and at most 1";
+  return v.pipe(
+    v.union([v.string(), v.number()], expected),
+    v.transform(toNumber),
+    v.check((x) => x > 0 && x <= 1, expected),
+  );
+}
+
 export function text(expected: string) {
   return v.pipe(v.string(expected), v.nonEmpty(expected));
 }

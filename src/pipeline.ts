@@ -7,6 +7,7 @@ import type { Reference, SingleReference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
 import { writeFileAtomic } from "./io/atomic-write.ts";
+import { bindThread } from "./kernels/native.ts";
 import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
@@ -22,9 +23,10 @@ import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
 import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
-import { coherentCuts, type WorkSettings, workSettings } from "./stages/settings.ts";
+import { coherentCuts, incoherentTaskSize, type WorkSettings, workSettings } from "./stages/settings.ts";
 import { countCandidates, type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
+import type { Setting } from "./tune/setting.ts";
 import { Pool } from "./workers/pool.ts";
 
 export { planRun } from "./plan.ts";
@@ -41,16 +43,22 @@ interface Context {
 
 /**
  * Runs the inference and writes its directory.
+ * @param settingFor a tuned setting for such inputs, if there is one
  * @throws DotpeError for everything that the inputs, the options or the machine can cause; nothing is left behind then.
  */
-export async function runInference(options: Options, report: Reporter): Promise<RunSummary> {
+export async function runInference(
+  options: Options,
+  report: Reporter,
+  settingFor: (inputs: Inputs) => Promise<Setting | undefined> = async () => undefined,
+): Promise<RunSummary> {
   const clock = new Stopwatch();
   clock.lap("start");
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
-  const work = workSettings(options, countCandidates(inputs));
-  const pool = new Pool(work.n_procs, options.kernel);
+  const work = workSettings(options, countCandidates(inputs), await settingFor(inputs));
+  bindThread(work.placement.parentCpus);
+  const pool = new Pool(work.placement.seats, work.kernel);
   const madeFolders: string[] = [];
   const rundir = createRundir({ ...options, eventName: inputs.event.name }, madeFolders);
   const context = { options, inputs, work, pool, report, clock };
@@ -225,8 +233,8 @@ function incoherentPlan(
     ...how,
     n_phi: options.nPhiIncoherent ?? options.nPhi,
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
-    // No thread should wait for another's last task.
-    taskSize: Math.max(4, Math.min(work.taskItems, Math.ceil(items.i_j.length / (4 * work.n_procs)))),
+    taskSize: incoherentTaskSize(work, items.i_j.length),
+    batchSize: work.batchItems,
   };
   return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);
 }

@@ -17,7 +17,7 @@ function likelihoods(one: ReferenceCase, n_t: number, single: boolean, kernel: s
   const bins = { banks: [bank], mArr: bank.config.m_arr, b0: band.b0, fbin: band.fbin };
   const items = itemsOf([{ i: new Int32Array(bank.n_i).map((_, i) => i) }]);
   const dt = 1 / (2 * event.f[event.n_f - 1]);
-  const settings = { n_t, n_phi: 32, dt, symmetric: true, single, taskSize: bank.n_i };
+  const settings = { n_t, n_phi: 32, dt, symmetric: true, single, taskSize: bank.n_i, batchSize: 16 };
   const plan = planIncoherent(bins, reference, items, settings, kernels);
   const runner = openIncoherent(plan, kernels);
   runner.run(0);

@@ -19,7 +19,7 @@ const TASK = 4;
 /** Stage 2 on n items: the bank's samples again and again. */
 function planOf(n: number): IncoherentPlan {
   const i_j = new Int32Array(n).map((_, j) => j % bank.n_i);
-  const settings = { n_t: 128, n_phi: 32, dt: 1 / 1024, symmetric: true, taskSize: TASK };
+  const settings = { n_t: 128, n_phi: 32, dt: 1 / 1024, symmetric: true, taskSize: TASK, batchSize: TASK };
   return planIncoherent(bins, reference, { bank_j: new Int32Array(n), i_j }, settings, loadKernels("auto"));
 }
 

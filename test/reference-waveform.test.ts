@@ -220,6 +220,7 @@ function searchOf({ event, band, banks, mArr }: ReturnType<typeof openCase>): Se
       dt,
       symmetric: true,
       taskSize: n_j,
+      batchSize: 16,
     });
     openIncoherent(plan, KERNELS).run(0);
     return plan;

@@ -48,7 +48,7 @@ export async function likelihoods(
 ): Promise<Float64Array> {
   const taskSize = 64;
   const dt = 1 / (2 * event.f[event.n_f - 1]);
-  const plan = planIncoherent(bins, reference, items, { ...settings, dt, taskSize });
+  const plan = planIncoherent(bins, reference, items, { ...settings, dt, taskSize, batchSize: 16 });
   await pool.run("incoherent", plan, Math.ceil(items.i_j.length / taskSize));
   return plan.lnlike_dj;
 }

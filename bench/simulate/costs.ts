@@ -16,7 +16,8 @@ export async function measureStart(): Promise<{ startParent: number; startWorker
   for (let k = 0; k < REPEATS; k++) {
     const begun = performance.now();
     const worker = new Worker(WORKER);
-    const message: ToWorker = { type: "open", kernels: "auto", urgentSent: sharedI32(1) };
+    const seat = { cpus: [], group: 0, node: 0 };
+    const message: ToWorker = { type: "open", kernels: "auto", urgentSent: sharedI32(1), seat };
     worker.postMessage(message);
     starts.push(performance.now() - begun);
     await new Promise((resolve) => {

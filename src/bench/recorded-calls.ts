@@ -55,7 +55,7 @@ export function recordStages({ event, bins, reference, extrinsic, accepted }: Su
   const items = { bank_j: new Int32Array(N_WAVEFORMS), i_j };
   const { n_t, n_phi, n_e, maxDrop } = SIZES;
   const dt = 1 / (2 * event.f[event.n_f - 1]);
-  const settings = { n_t, n_phi, dt, symmetric: true, taskSize: N_WAVEFORMS };
+  const settings = { n_t, n_phi, dt, symmetric: true, taskSize: N_WAVEFORMS, batchSize: N_WAVEFORMS };
   const incoherent = planIncoherent(bins, reference, items, settings);
   const firstLook = { ...incoherent, single: true };
   const coherent = planCoherent(bins, reference, items, repeated(extrinsic, n_e), {

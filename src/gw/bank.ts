@@ -23,7 +23,7 @@ export const SAMPLE_COLUMNS = [
   "iota",
   "log_prior_weights",
 ] as const;
-const OPTIONAL_COLUMNS = ["l1", "l2"] as const;
+export const OPTIONAL_COLUMNS = ["l1", "l2"] as const;
 
 export type SampleColumn = (typeof SAMPLE_COLUMNS)[number] | (typeof OPTIONAL_COLUMNS)[number];
 

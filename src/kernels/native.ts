@@ -1,5 +1,6 @@
 /** The C kernels, compiled for several instruction sets and embedded; the only place that opens a shared object. */
 import { dlopen, FFIType } from "bun:ffi";
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import arm from "../../build/kernels/libdotpe-aarch64.so" with { type: "file" };
 import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" };
@@ -49,6 +50,11 @@ const LIMIT_SYMBOLS = {
   dotpe_stream: { args: [P, P, P, N, N], returns: "f64" },
 } as const;
 
+const THREAD_SYMBOLS = {
+  dotpe_pin: { args: [P, N], returns: "i32" },
+  dotpe_current_cpu: { args: [], returns: "i32" },
+} as const;
+
 export interface LimitKernels {
   /** n times twelve vectors of multiply-adds; writes eight numbers. */
   fmaPeak(out: Float64Array, n: number): number;
@@ -58,8 +64,29 @@ export interface LimitKernels {
 
 export interface Variant {
   readonly name: string;
+  readonly path: string;
   load(): Kernels;
   loadLimits(): LimitKernels;
+}
+
+/**
+ * Binds the calling thread, and those that it starts from then on, to CPUs; nothing for none, or without native kernels.
+ * @returns 0, or the system's error number
+ */
+export function bindThread(cpus: readonly number[]): number {
+  if (cpus.length === 0) return 0;
+  return threadTools()?.dotpe_pin(Int32Array.from(cpus), cpus.length) ?? 0;
+}
+
+/** The CPU that the calling thread is on; undefined without native kernels. */
+export function currentCpu(): number | undefined {
+  return threadTools()?.dotpe_current_cpu();
+}
+
+function threadTools() {
+  const [best] = nativeVariants();
+  // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
+  return best && (dlopen(best.path, THREAD_SYMBOLS).symbols as any);
 }
 
 let found: Variant[] | undefined;
@@ -70,6 +97,24 @@ export function nativeVariants(): Variant[] {
   return found;
 }
 
+/** What tells the compiled code of a variant apart from another build's. */
+export interface Fingerprint {
+  readonly name: string;
+  /** Of the shared object's bytes, in hex. */
+  readonly sha256: string;
+}
+
+let fingerprints: Fingerprint[] | undefined;
+
+/** Of the variants that this processor runs, best first. Read and hashed once, in about a millisecond. */
+export function kernelFingerprints(): readonly Fingerprint[] {
+  fingerprints ??= nativeVariants().map(({ name, path }) => ({
+    name,
+    sha256: createHash("sha256").update(readFileSync(path)).digest("hex"),
+  }));
+  return fingerprints;
+}
+
 function findVariants(): Variant[] {
   const flags = processorFlags();
   const usable = VARIANTS.filter(
@@ -77,7 +122,7 @@ function findVariants(): Variant[] {
       existsSync(path) && statSync(path).size > 0 && needed.every((flag) => flags.has(flag)),
   );
   return usable.map(({ name, path }) => ({
-    ...{ name, load: () => bind(name, path), loadLimits: () => bindLimits(path) },
+    ...{ name, path, load: () => bind(name, path), loadLimits: () => bindLimits(path) },
   }));
 }
 

@@ -19,3 +19,10 @@ export interface Reporter {
   /** Something doubtful. Shown even with --quiet. */
   warn(text: string): void;
 }
+
+/** Says nothing. */
+export const SILENT_REPORTER: Reporter = {
+  stage: () => ({ update: () => {}, end: () => {} }),
+  note: () => {},
+  warn: () => {},
+};

@@ -212,11 +212,17 @@ export class SampleReader {
     files.load(first, end);
   }
 
+  /** Whether sample i is loaded. */
+  holds(bank: number, i: number): boolean {
+    const { first, end } = this.banks[bank];
+    return i >= first && i < end;
+  }
+
   /** Writes the aligned waveform of bank sample i into h_mpcb and returns its time alignment dt (s). */
   read(bank: number, i: number, h_mpcb: Float64Array): number {
     const { b0, n_b, n_bp, n_m, m2, f_b, refPhase_b, fitWeight_b, fMiddle } = this.plan;
     const files = this.banks[bank];
-    if (i < files.first || i >= files.end) files.load(i, i + 1);
+    if (!this.holds(bank, i)) files.load(i, i + 1);
     const { amplitude, phase } = files;
     const stride = files.bank.n_b;
     const start = (i - files.first) * 2 * n_m * stride + b0;

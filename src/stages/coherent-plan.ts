@@ -61,6 +61,14 @@ export interface ExtrinsicSet {
   readonly arrival_de: Float64Array;
 }
 
+/** What every thread reads for every item. */
+export function coherentTables({ samples, sets, ff_tdxe, phases }: CoherentPlan): Float64Array[] {
+  return [
+    ...[samples.w_smpcb, samples.products.w, ff_tdxe, phases.waves_Oxo],
+    ...sets.flatMap(({ q, x_tpke, cosFc_te, sinFc_te }) => [q, x_tpke, cosFc_te, sinFc_te]),
+  ];
+}
+
 export function planCoherent(
   bins: BankBins,
   reference: Reference,

@@ -70,7 +70,7 @@ export async function evaluate(
 }
 
 /** The pass over the rows, repeated if the first guess of the best was wrong or if there are too many. */
-async function writeRows(
+export async function writeRows(
   pool: Pool,
   inputs: EvaluateInputs,
   coherent: CoherentPlan,

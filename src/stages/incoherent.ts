@@ -44,8 +44,9 @@ export interface IncoherentPlan {
   readonly symmetric: boolean;
   /** The transforms to time in single precision: see `first-look.ts`. */
   readonly single: boolean;
-  /** Items of a task. */
+  /** Items of a task, and items that a thread reads at once. */
   readonly taskSize: number;
+  readonly batchSize: number;
   /** Output (d, j); in single precision (j), summed over d, Infinity where it does not suffice. */
   readonly lnlike_dj: Float64Array;
 }
@@ -91,6 +92,7 @@ export interface IncoherentSettings {
   readonly symmetric: boolean;
   readonly single?: boolean;
   readonly taskSize: number;
+  readonly batchSize: number;
 }
 
 export function planIncoherent(
@@ -116,8 +118,17 @@ export function planIncoherent(
     symmetric: settings.symmetric,
     single: settings.single ?? false,
     taskSize: settings.taskSize,
+    batchSize: settings.batchSize,
     lnlike_dj: sharedF64((settings.single ? 1 : reference.n_d) * items.i_j.length),
   };
+}
+
+/** What every thread reads for every sample. */
+export function incoherentTables({ samples, grid, phases }: IncoherentPlan): Float64Array[] {
+  return [
+    ...[samples.w_smpcb, samples.products.w, phases.waves_Oxo],
+    ...grid.bands.flatMap(({ q, ec_kh, es_kh, cosFc_h, sinFc_h }) => [q, ec_kh, es_kh, cosFc_h, sinFc_h]),
+  ];
 }
 
 /** Transforms the products g = w conj(h) of one sample to the times of a grid. */
@@ -182,7 +193,7 @@ function openTransform({ samples, grid, single }: IncoherentPlan, kernels: Kerne
 }
 
 export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunner<null> {
-  const { samples, items, phases, symmetric, single, taskSize, lnlike_dj } = plan;
+  const { samples, items, phases, symmetric, single, taskSize, batchSize, lnlike_dj } = plan;
   const { n_bp, n_m, n_d, products } = samples;
   const n_mp = 2 * n_m;
   const n_j = items.i_j.length;
@@ -195,7 +206,6 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
   const hh_sdgc = scratchF64(SHARE * n_d * products.n_g * 2);
 
   const few = (j0: number, n_s: number) => {
-    reader.load(items, j0, j0 + n_s);
     for (let s = 0; s < n_s; s++) reader.read(items.bank_j[j0 + s], items.i_j[j0 + s], h_s[s]);
     const { w, terms, groupSize_g, n_g } = products;
     kernels.modeProducts(hh_sdgc, h_smpcb, w, terms, groupSize_g, n_g, n_s, n_d, n_mp, n_bp);
@@ -216,7 +226,10 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
   return {
     run(task) {
       const end = Math.min((task + 1) * taskSize, n_j);
-      for (let j = task * taskSize; j < end; j += SHARE) few(j, Math.min(SHARE, end - j));
+      for (let j = task * taskSize; j < end; j += SHARE) {
+        if (!reader.holds(items.bank_j[j], items.i_j[j])) reader.load(items, j, Math.min(j + batchSize, end));
+        few(j, Math.min(SHARE, end - j));
+      }
     },
     result: () => null,
     close: () => reader.close(),

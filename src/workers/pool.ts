@@ -2,18 +2,10 @@
 import { DotpeError, type ExitName } from "../errors.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
 import { sharedI32 } from "./arena.ts";
-import {
-  DONE,
-  type Done,
-  type FromWorker,
-  type Job,
-  type JobKind,
-  type Jobs,
-  type SentError,
-  type Spans,
-  type ToWorker,
-} from "./protocol.ts";
-import { openJob } from "./runner.ts";
+import { nodeTables } from "./node-tables.ts";
+import type { Done, FromWorker, Job, JobKind, Jobs, Seat, SentError, Spans, ToWorker } from "./protocol.ts";
+import { openJob, traitsOf } from "./runner.ts";
+import { taskQueue, tasksDone } from "./task-queue.ts";
 
 /** How often progress is read (ms). */
 const POLL = 100;
@@ -43,25 +35,58 @@ interface Thread {
   readonly urgentSent: Int32Array;
 }
 
+/** Of a thread that the system puts where it likes. */
+const ANYWHERE: Seat = { cpus: [], group: 0, node: 0 };
+
 export class Pool {
+  /** All that were started; those without a seat are idle. */
   private readonly threads: Thread[] = [];
+  private seats: readonly Seat[] = [];
+  private isStarted = false;
   private nextId = 0;
-  readonly kernels: Kernels;
+  private loaded: Kernels;
   /** Every task done so far, by job and thread. */
   readonly history: ThreadSpans[] = [];
+  /** Why a thread could not be bound to its CPUs: the system's error number. */
+  pinError = 0;
 
-  /** @param kernels a name for `loadKernels`; every thread uses the same variant. */
-  constructor(
-    readonly n_procs: number,
-    kernels: string,
-  ) {
-    this.kernels = loadKernels(kernels);
+  /**
+   * @param seats one a thread, or how many threads
+   * @param kernels a name for `loadKernels`; every thread uses the same variant
+   */
+  constructor(seats: number | readonly Seat[], kernels: string) {
+    this.seats = typeof seats === "number" ? new Array<Seat>(seats).fill(ANYWHERE) : seats;
+    this.loaded = loadKernels(kernels);
+  }
+
+  get n_procs(): number {
+    return this.seats.length;
+  }
+
+  get kernels(): Kernels {
+    return this.loaded;
   }
 
   /** Starts the workers; they load while the main thread reads its files. */
   start(): void {
+    this.isStarted = true;
+    this.sit();
+  }
+
+  /** Other seats and kernels for the jobs to come. Call it while no job runs. */
+  arrange(seats: readonly Seat[], kernels: string): void {
+    this.seats = seats;
+    this.loaded = loadKernels(kernels);
+    if (this.isStarted) this.sit();
+  }
+
+  private sit(): void {
     if (this.n_procs === 1) return;
-    for (let k = 0; k < this.n_procs; k++) this.threads.push(this.startThread());
+    this.seats.forEach((seat, k) => {
+      this.threads[k] ??= this.startThread();
+      const { worker, urgentSent } = this.threads[k];
+      worker.postMessage({ type: "open", kernels: this.kernels.name, urgentSent, seat } satisfies ToWorker);
+    });
   }
 
   private startThread(): Thread {
@@ -75,15 +100,13 @@ export class Pool {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.type === "done") settle(data.id)?.resolve(data);
       else if (data.type === "failed") settle(data.id)?.reject(revive(data.error));
+      else this.pinError ||= data.pinError;
     };
     worker.onerror = ({ message }) => {
       const stopped = new DotpeError("tryAgain", `a worker stopped: ${message}`, "Run the command again.");
       for (const id of [...pending.keys()]) settle(id)?.reject(stopped);
     };
-    const urgentSent = sharedI32(1);
-    const open: ToWorker = { type: "open", kernels: this.kernels.name, urgentSent };
-    worker.postMessage(open);
-    return { worker, pending, urgentSent };
+    return { worker, pending, urgentSent: sharedI32(1) };
   }
 
   /**
@@ -99,11 +122,12 @@ export class Pool {
     onProgress: (tasksDone: number) => void = () => {},
     { urgent = false }: RunSettings = {},
   ): Promise<Jobs[K]["result"][]> {
-    const job: Job<K> = { id: this.nextId++, urgent, kind, plan, nTasks, counter: sharedI32(3) };
-    if (this.threads.length === 0) return [await this.runHere(job, onProgress)];
-    const timer = setInterval(() => onProgress(Atomics.load(job.counter, DONE)), POLL);
+    const seats = this.seats.slice(0, nTasks);
+    const job = this.newJob(kind, plan, nTasks, urgent, seats);
+    if (this.n_procs === 1 || !this.isStarted) return [await this.runHere(job, onProgress)];
+    const timer = setInterval(() => onProgress(tasksDone(job.queue)), POLL);
     try {
-      const asked = this.threads.slice(0, nTasks).map((thread) => ask(thread, job));
+      const asked = seats.map((_, k) => ask(this.threads[k], job));
       // Every worker answers before anything is thrown: a task still running would write into the plan's arrays.
       const answers = await Promise.allSettled(asked);
       const failed = answers.find((answer) => answer.status === "rejected");
@@ -118,13 +142,30 @@ export class Pool {
     }
   }
 
+  private newJob<K extends JobKind>(
+    kind: K,
+    plan: Jobs[K]["plan"],
+    nTasks: number,
+    urgent: boolean,
+    seats: readonly Seat[],
+  ): Job<K> {
+    const { inOrder, tables } = traitsOf(kind, plan);
+    const most = (of: (seat: Seat) => number) => seats.reduce((n, seat) => Math.max(n, of(seat) + 1), 1);
+    const n_nodes = most(({ node }) => node);
+    return {
+      ...{ id: this.nextId++, urgent, kind, plan },
+      queue: taskQueue(nTasks, inOrder ? 1 : most(({ group }) => group)),
+      tables: n_nodes > 1 && tables.length > 0 ? nodeTables(tables, n_nodes) : undefined,
+    };
+  }
+
   private async runHere<K extends JobKind>(job: Job<K>, onProgress: (tasksDone: number) => void) {
-    const opened = openJob(job, this.kernels);
+    const opened = await openJob(job, this.kernels);
     try {
       let shown = performance.now();
       while (opened.step()) {
         if (performance.now() - shown < POLL) continue;
-        onProgress(Atomics.load(job.counter, DONE));
+        onProgress(tasksDone(job.queue));
         await Bun.sleep(0);
         shown = performance.now();
       }

@@ -1,17 +1,18 @@
 /**
  * What crosses between the main thread and the workers, and who may write what.
  *
- * A job is a plan (plain data; its arrays are shared) cut into tasks 0 .. nTasks - 1. Every thread takes the next task
- * from one shared counter until none is left, then returns its reduced result. During a job
+ * A job is a plan (plain data; its arrays are shared) cut into tasks 0 .. n_tasks - 1. Every thread takes the next task
+ * from shared counters (`task-queue.ts`) until none is left, then returns its reduced result. During a job
  *   - the arrays of a plan are read only, but for those its stage names as output;
  *   - an output element is written by the one task it belongs to, so no two threads write the same place;
- *   - `counter` and shared maxima are written with Atomics only.
+ *   - counters and shared maxima are written with Atomics only.
  * The main thread reads outputs after every worker has answered `done`.
  *
  * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `urgentSent` counts
  * those that were sent to the worker, so that in the middle of a job it knows when to look at its messages.
  */
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
+import type { LimitPlan, LimitRate } from "../machine/limit-job.ts";
 import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
 import type {
   CandidatePlan,
@@ -24,6 +25,9 @@ import type {
 import type { IncoherentPlan } from "../stages/incoherent.ts";
 import type { FinishPlan } from "../stages/row-finish.ts";
 import type { RowPlan } from "../stages/row-pass.ts";
+import type { ModulePlan } from "../tune/module-job.ts";
+import type { NodeTables } from "./node-tables.ts";
+import type { TaskQueue } from "./task-queue.ts";
 
 /** Plan and per-thread result of each kind of job. */
 export interface Jobs {
@@ -37,6 +41,8 @@ export interface Jobs {
   tempering: { plan: TemperingPlan; result: null };
   candidates: { plan: CandidatePlan; result: CandidateResult };
   mixture: { plan: MixturePlan; result: null };
+  limits: { plan: LimitPlan; result: LimitRate };
+  module: { plan: ModulePlan; result: unknown };
 }
 
 export type JobKind = keyof Jobs;
@@ -46,14 +52,21 @@ export interface Job<K extends JobKind = JobKind> {
   readonly urgent: boolean;
   readonly kind: K;
   readonly plan: Jobs[K]["plan"];
-  readonly nTasks: number;
-  /** [next task, tasks done, stop]: shared. */
-  readonly counter: Int32Array;
+  readonly queue: TaskQueue;
+  /** Only if the threads are on several NUMA nodes. */
+  readonly tables: NodeTables | undefined;
 }
 
-export const NEXT = 0;
-export const DONE = 1;
-export const STOP = 2;
+/** Where a thread has its place. */
+export interface Seat {
+  /** The CPUs that it is bound to; empty: wherever the system puts it. */
+  readonly cpus: readonly number[];
+  /** Threads of one group share a last-level cache; numbered from 0. */
+  readonly group: number;
+  /** NUMA nodes that have threads are numbered from 0. */
+  readonly node: number;
+}
+
 /** When a thread was busy with the tasks of one job: (task, start, end) of each, ms since 1970. */
 export type Spans = Float64Array;
 
@@ -66,7 +79,12 @@ export interface TaskRunner<R> {
 }
 
 export type ToWorker =
-  | { readonly type: "open"; readonly kernels: string; readonly urgentSent: Int32Array }
+  | {
+      readonly type: "open";
+      readonly kernels: string;
+      readonly urgentSent: Int32Array;
+      readonly seat: Seat;
+    }
   | { readonly type: "job"; readonly job: Job }
   | { readonly type: "close" };
 
@@ -86,6 +104,7 @@ export interface Done {
 }
 
 export type FromWorker =
-  | { readonly type: "ready" }
+  /** pinError: 0, or the system's error number of binding it to its CPUs. */
+  | { readonly type: "ready"; readonly pinError: number }
   | Done
   | { readonly type: "failed"; readonly id: number; readonly error: SentError };

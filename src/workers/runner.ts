@@ -1,5 +1,7 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
 import type { Kernels } from "../kernels/table.ts";
+import { openLimits } from "../machine/limit-job.ts";
+import { coherentTables } from "../stages/coherent-plan.ts";
 import { openCount, openScan } from "../stages/coherent-scan.ts";
 import {
   openCandidates,
@@ -8,21 +10,18 @@ import {
   openSkySort,
   openTempering,
 } from "../stages/extrinsic-tasks.ts";
-import { openIncoherent } from "../stages/incoherent.ts";
+import { incoherentTables, openIncoherent } from "../stages/incoherent.ts";
 import { openFinish } from "../stages/row-finish.ts";
 import { openRows } from "../stages/row-pass.ts";
-import {
-  DONE,
-  type Job,
-  type JobKind,
-  type Jobs,
-  NEXT,
-  type Spans,
-  STOP,
-  type TaskRunner,
-} from "./protocol.ts";
+import { openModule } from "../tune/module-job.ts";
+import type { Job, JobKind, Jobs, Spans, TaskRunner } from "./protocol.ts";
+import { takeTask, taskIsDone } from "./task-queue.ts";
 
-type Openers = { [K in JobKind]: (plan: Jobs[K]["plan"], kernels: Kernels) => TaskRunner<Jobs[K]["result"]> };
+type Opener<K extends JobKind> = (
+  plan: Jobs[K]["plan"],
+  kernels: Kernels,
+) => TaskRunner<Jobs[K]["result"]> | Promise<TaskRunner<Jobs[K]["result"]>>;
+type Openers = { [K in JobKind]: Opener<K> };
 
 const OPEN: Openers = {
   incoherent: openIncoherent,
@@ -35,7 +34,25 @@ const OPEN: Openers = {
   tempering: openTempering,
   candidates: openCandidates,
   mixture: openMixture,
+  limits: openLimits,
+  module: openModule,
 };
+
+/** Jobs whose tasks are taken in their order, by whichever thread. */
+const IN_ORDER: ReadonlySet<JobKind> = new Set(["rows"]);
+
+/** The tables of a plan that every thread reads again and again. */
+const TABLES: { [K in JobKind]?: (plan: Jobs[K]["plan"]) => Float64Array[] } = {
+  incoherent: incoherentTables,
+  scan: ({ coherent }) => coherentTables(coherent),
+  count: ({ coherent }) => coherentTables(coherent),
+  rows: ({ coherent, table }) => [...coherentTables(coherent), table.coefficients],
+};
+
+/** Of a job: whether its tasks are taken in their order, and its tables. */
+export function traitsOf<K extends JobKind>(kind: K, plan: Jobs[K]["plan"]) {
+  return { inOrder: IN_ORDER.has(kind), tables: TABLES[kind]?.(plan) ?? [] };
+}
 
 /** One thread's part of a job. */
 export interface OpenedJob<R> {
@@ -46,19 +63,21 @@ export interface OpenedJob<R> {
   close(): void;
 }
 
-export function openJob<K extends JobKind>(job: Job<K>, kernels: Kernels): OpenedJob<Jobs[K]["result"]> {
-  const open = OPEN[job.kind] as (plan: Jobs[K]["plan"], kernels: Kernels) => TaskRunner<Jobs[K]["result"]>;
-  const runner = open(job.plan, kernels);
-  const { counter, nTasks } = job;
+/** @param group of the thread */
+export async function openJob<K extends JobKind>(
+  { kind, plan, queue }: Pick<Job<K>, "kind" | "plan" | "queue">,
+  kernels: Kernels,
+  group = 0,
+): Promise<OpenedJob<Jobs[K]["result"]>> {
+  const runner = await (OPEN[kind] as Opener<K>)(plan, kernels);
   const spans: number[] = [];
   const step = (): boolean => {
-    if (Atomics.load(counter, STOP)) return false;
-    const task = Atomics.add(counter, NEXT, 1);
-    if (task >= nTasks) return false;
+    const task = takeTask(queue, group % queue.n_groups);
+    if (task === undefined) return false;
     const start = clock();
     runner.run(task);
     spans.push(task, start, clock());
-    Atomics.add(counter, DONE, 1);
+    taskIsDone(queue);
     return true;
   };
   return {

@@ -1,13 +1,17 @@
 /** Entry point of a worker thread: takes messages, answers them. What is computed stands in src/stages. */
 import { setImmediate } from "node:timers/promises";
 import { DotpeError } from "../errors.ts";
+import { bindThread } from "../kernels/native.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
-import { type FromWorker, type Job, type SentError, STOP, type ToWorker } from "./protocol.ts";
+import { withNodeTables } from "./node-tables.ts";
+import type { FromWorker, Job, Seat, SentError, ToWorker } from "./protocol.ts";
 import { type OpenedJob, openJob } from "./runner.ts";
+import { stopTasks } from "./task-queue.ts";
 
 declare const self: Worker;
 
 let kernels: Kernels;
+let seat: Seat;
 let urgentSent: Int32Array;
 let urgentReceived = 0;
 let busy = false;
@@ -17,9 +21,11 @@ const urgent: Job[] = [];
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "close") process.exit(0);
   if (data.type === "open") {
+    ({ seat, urgentSent } = data);
+    // First of all: memory lies in the NUMA node of the thread that writes it first.
+    const pinError = bindThread(seat.cpus);
     kernels = loadKernels(data.kernels);
-    urgentSent = data.urgentSent;
-    answer({ type: "ready" });
+    answer({ type: "ready", pinError });
     return;
   }
   if (data.job.urgent) urgentReceived++;
@@ -40,7 +46,9 @@ async function work(): Promise<void> {
 
 async function runJob(job: Job): Promise<void> {
   try {
-    const opened = openJob(job, kernels);
+    const { kind, queue, tables } = job;
+    const plan = tables === undefined ? job.plan : withNodeTables(job.plan, tables, seat.node);
+    const opened = await openJob({ kind, plan, queue }, kernels, seat.group);
     try {
       await runTasks(job, opened);
       answer({ type: "done", id: job.id, result: opened.result(), spans: opened.spans() });
@@ -48,7 +56,7 @@ async function runJob(job: Job): Promise<void> {
       opened.close();
     }
   } catch (error) {
-    Atomics.store(job.counter, STOP, 1);
+    stopTasks(job.queue);
     answer({ type: "failed", id: job.id, error: sent(error as Error) });
   }
 }

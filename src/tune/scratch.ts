@@ -1,0 +1,77 @@
+/** A folder in memory for what is measured, so that no disk is in the times. */
+import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DotpeError } from "../errors.ts";
+
+const IN_MEMORY = "/dev/shm";
+/** The folder in memory is used if it has so much left (bytes): the slice of a bank is a tenth of it. */
+const WANTED = 2 ** 29;
+const PREFIX = "dotpe-tune-";
+const ENDINGS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * Makes a folder, gives it to `use`, and removes it again: after an error and on a signal too. What processes left that were
+ * killed is removed as well.
+ * @throws DotpeError cannotCreate, and whatever `use` throws.
+ */
+export async function inScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  const parent = hasRoom(IN_MEMORY) ? IN_MEMORY : tmpdir();
+  removeLeftovers(parent);
+  const folder = make(parent);
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  const end = (signal: NodeJS.Signals) => {
+    remove();
+    process.exit(signal === "SIGINT" ? 130 : signal === "SIGTERM" ? 143 : 129);
+  };
+  for (const signal of ENDINGS) process.on(signal, end);
+  try {
+    return await use(folder);
+  } finally {
+    for (const signal of ENDINGS) process.off(signal, end);
+    remove();
+  }
+}
+
+function make(parent: string): string {
+  try {
+    return mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new DotpeError(
+      "cannotCreate",
+      `${parent}: a folder for measurements cannot be made (${code})`,
+      "Set TMPDIR to a folder that can be written.",
+    );
+  }
+}
+
+function hasRoom(folder: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize >= WANTED;
+  } catch {
+    return false;
+  }
+}
+
+function removeLeftovers(parent: string): void {
+  for (const name of readdirSync(parent)) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1] ?? Number.NaN);
+    if (!(pid > 0) || isAlive(pid)) continue;
+    try {
+      rmSync(join(parent, name), { recursive: true, force: true });
+    } catch {
+      // Another user's.
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH";
+  }
+}

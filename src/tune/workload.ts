@@ -1,0 +1,18 @@
+/** What a tuner measures: some work that can be done again and again by any setting, with an answer that can be checked. */
+import type { Pool } from "../workers/pool.ts";
+import type { Setting } from "./setting.ts";
+
+export interface Workload {
+  /** What one unit of work is called, in the plural: "likelihoods". */
+  readonly unit: string;
+  /** Units that `run` does with so many workers: each has about as much to do, however many they are. */
+  units(n_procs: number): number;
+  /** Does the work once, on a pool that is arranged for the setting. */
+  run(pool: Pool, setting: Setting): Promise<void>;
+  /** What is wrong with the answer of the last `run`; undefined if nothing is. */
+  check(): string | undefined;
+  /** Settings with the same key do the same work, with the same number of workers, kernels and hardware threads. */
+  key(setting: Setting): string;
+  /** Bytes that a thread needs at least; NaN where that is not known. */
+  leastBytes(setting: Setting): number;
+}
