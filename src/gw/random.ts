@@ -14,6 +14,7 @@ export const STREAMS = {
   skyChoice: 4,
   scramble: 5,
   probe: 6,
+  tuning: 7,
 } as const;
 
 const ROUNDS = 10;

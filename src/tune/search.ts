@@ -1,5 +1,11 @@
 /** How candidates are chosen: ask for the next one, measure it, tell the result. */
-import type { Measured, Point } from "./setting.ts";
+import { gridSearch } from "./grid.ts";
+import { halvingSearch } from "./halving.ts";
+import type { Measured, Point, Space } from "./setting.ts";
+import { surrogateSearch } from "./surrogate.ts";
+
+export const SEARCHES = ["grid", "halving", "surrogate"] as const;
+export type SearchName = (typeof SEARCHES)[number];
 
 export interface Ask {
   readonly point: Point;
@@ -9,8 +15,15 @@ export interface Ask {
 
 /** One search. The same answers lead to the same questions, so a log of answers can be told again to resume. */
 export interface Search {
-  /** The next candidate; undefined when there is nothing more to ask. */
+  /** The next candidate; undefined when there is nothing more to ask. Until it is told, the same one again. */
+  best?(): Point | undefined;
   ask(): Ask | undefined;
   /** undefined: the candidate could not be measured (too much memory, wrong answer); it is not asked for again. */
   tell(ask: Ask, measured: Measured | undefined): void;
+}
+
+/** @param seed of the searches that choose at random: the same seed, the same questions */
+export function openSearch(name: SearchName, space: Space, seed: number): Search {
+  if (name === "grid") return gridSearch(space);
+  return name === "halving" ? halvingSearch(space, seed) : surrogateSearch(space, seed);
 }
