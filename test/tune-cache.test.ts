@@ -10,7 +10,6 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { formatTable } from "../src/bench/table.ts";
 import {
   cachePlaces,
   clearCached,
@@ -19,28 +18,18 @@ import {
   readCached,
   writeCached,
 } from "../src/tune/cache.ts";
-import { exportCached, importCached } from "../src/tune/cache-exchange.ts";
-import { cacheRows, LIST_TEXT_COLUMNS } from "../src/tune/cache-list.ts";
 import { parseEntry, toFile } from "../src/tune/entry.ts";
-import { signatureId } from "../src/tune/signature.ts";
-import { expectRefusal, temporaryFolder, writeTemporary } from "./io-helpers.ts";
-import { madeEntry } from "./tune-entries.ts";
+import { temporaryFolder, writeTemporary } from "./io-helpers.ts";
+import { madeEntry, newPlaces } from "./tune-entries.ts";
 
 const folder = temporaryFolder();
 const USABLE = { workers: 16, kernels: ["x86-64-v3", "ref"] };
 const ENTRY = madeEntry();
 const FILE_NAME = `hpc_config_${ENTRY.signature.id}.json`;
 
-let n_places = 0;
-/** Folders of one test; neither is made. */
-function newPlaces(): { user: string; system: string } {
-  n_places++;
-  return { user: join(folder, `${n_places}/cache/dotpe`), system: join(folder, `${n_places}/etc`) };
-}
-
 /** Places where the user's file for `ENTRY` has this content. */
 function placesWith(content: string | Uint8Array): { user: string; system: string } {
-  const places = newPlaces();
+  const places = newPlaces(folder);
   mkdirSync(places.user, { recursive: true });
   writeFileSync(join(places.user, FILE_NAME), content);
   return places;
@@ -88,7 +77,7 @@ describe("places", () => {
 
 describe("an entry", () => {
   test("comes back as it was written, in a file that people can read", () => {
-    const places = newPlaces();
+    const places = newPlaces(folder);
     expect(read(places)).toEqual({ warnings: [] });
     const path = join(places.user, FILE_NAME);
     expect(writeCached(ENTRY, places)).toEqual({ path });
@@ -104,7 +93,7 @@ describe("an entry", () => {
   });
 
   test("of the system is taken first; a bad one gives way with a warning", () => {
-    const places = newPlaces();
+    const places = newPlaces(folder);
     writeCached(ENTRY, places);
     const other = { ...ENTRY, host: "administrator" };
     writeCached(other, { user: places.system, system: "/nonexistent" });
@@ -117,7 +106,7 @@ describe("an entry", () => {
   });
 
   test("that could not be read again is not written", () => {
-    const places = newPlaces();
+    const places = newPlaces(folder);
     for (const change of [{ rate: Number.NaN }, { error: Infinity }, { gain: 0 }, { created: "today" }]) {
       const written = writeCached({ ...ENTRY, ...change }, places);
       expect(written).toEqual({ warning: expect.stringContaining(`field ${Object.keys(change)[0]}`) });
@@ -232,7 +221,7 @@ describe("a bad file is one warning", () => {
   test("huge, deep, or no file at all", () => {
     expect(warningOf(`${whole}${" ".repeat(2 ** 16)}`)).toContain("expected at most 65536");
     expect(warningOf("[".repeat(60_000))).toContain("nested");
-    const places = newPlaces();
+    const places = newPlaces(folder);
     const path = join(places.user, FILE_NAME);
     mkdirSync(path, { recursive: true });
     expect(read(places).warnings).toEqual([expect.stringContaining("a folder")]);
@@ -273,7 +262,7 @@ describe("a folder that cannot be written", () => {
   });
 
   test("with a folder in the file's place too, and nothing is left behind", () => {
-    const places = newPlaces();
+    const places = newPlaces(folder);
     mkdirSync(join(places.user, FILE_NAME, "x"), { recursive: true });
     expect(writeCached(ENTRY, places)).toEqual({ warning: expect.stringContaining("it is a folder") });
     expect(readdirSync(places.user)).toEqual([FILE_NAME]);
@@ -281,7 +270,7 @@ describe("a folder that cannot be written", () => {
 });
 
 test("many processes write one entry while it is read: it is always whole", async () => {
-  const places = newPlaces();
+  const places = newPlaces(folder);
   const { signature } = madeEntry("race");
   const writers = Array.from({ length: 8 }, (_, k) =>
     Bun.spawn([process.execPath, join(import.meta.dir, "cache-writer.ts"), places.user, "50", `${k}`], {
@@ -308,7 +297,7 @@ test("many processes write one entry while it is read: it is always whole", asyn
 
 describe("list and clear", () => {
   function filled() {
-    const places = newPlaces();
+    const places = newPlaces(folder);
     const [a, b, c] = ["a", "b", "c"].map((name) => madeEntry(name));
     writeCached(a, places);
     writeCached(b, places);
@@ -324,7 +313,7 @@ describe("list and clear", () => {
     const ids = [a, b].map(({ signature }) => signature.id).sort();
     expect(found.map(({ entry }) => entry.signature.id)).toEqual([c.signature.id, ...ids]);
     expect(warnings).toEqual([expect.stringContaining("0123456789abcdef.json")]);
-    expect(listCached(newPlaces())).toEqual({ found: [], warnings: [] });
+    expect(listCached(newPlaces(folder))).toEqual({ found: [], warnings: [] });
   });
 
   test("clearing takes the user's entries, and old leftovers, and nothing else", () => {
@@ -347,127 +336,6 @@ describe("list and clear", () => {
     });
     expect(readdirSync(places.user).sort()).toEqual(["other.json", young]);
     expect(listCached(places).found.map(({ entry }) => entry)).toEqual([c]);
-  });
-
-  test("the table: one row an entry", () => {
-    const { places } = filled();
-    const at = Date.parse("2026-02-03T12:00:00.000Z");
-    const rows = cacheRows(listCached(places).found, at, places.system);
-    expect(rows.length).toBe(4);
-    expect(rows[1]).toEqual([
-      `${madeEntry("c").signature.id} (system)`,
-      "AMD EPYC 7763 64-Core, 8 cores",
-      "c",
-      "8 threads, batch 128 x 2, tile 16 x 256, x86-64-v3",
-      "1,500,000 likelihoods/s",
-      "1.25x",
-      "3 d",
-    ]);
-    const ages = [-1, 0, 5 * 60e3, 47 * 3600e3, 48 * 3600e3].map((age) => {
-      const entry = { ...madeEntry(), created: new Date(at - age).toISOString() };
-      return cacheRows([{ entry, path: "/x" }], at, "/y")[1].at(-1);
-    });
-    expect(ages).toEqual(["-", "now", "5 min", "47 h", "2 d"]);
-    expect(formatTable(rows, LIST_TEXT_COLUMNS).split("\n").length).toBe(5);
-  });
-});
-
-describe("export and import", () => {
-  test("carry all entries, or some, to another cache", () => {
-    const [here, there] = [newPlaces(), newPlaces()];
-    const entries = ["a", "b", "c"].map((name) => madeEntry(name));
-    for (const entry of entries) writeCached(entry, here);
-    const path = join(folder, "all.json");
-    expect(exportCached(path, here).entries.length).toBe(3);
-    expect(importCached(path, there).warnings).toEqual([]);
-    expect(listCached(there).found.map(({ entry }) => entry)).toEqual(
-      listCached(here).found.map(({ entry }) => entry),
-    );
-    const one = exportCached(path, here, [entries[1].signature.id]);
-    expect(one.entries).toEqual([entries[1]]);
-    // A cache file itself can be imported too.
-    const single = newPlaces();
-    expect(importCached(join(here.user, `hpc_config_${entries[2].signature.id}.json`), single)).toEqual({
-      imported: [entries[2]],
-      warnings: [],
-    });
-  });
-
-  test("of one signature in two places the system's goes out", () => {
-    const places = newPlaces();
-    writeCached(ENTRY, places);
-    writeCached({ ...ENTRY, host: "administrator" }, { user: places.system, system: "/nonexistent" });
-    const { entries } = exportCached(join(folder, "two.json"), places);
-    expect(entries.map(({ host }) => host)).toEqual(["administrator"]);
-  });
-
-  test("nothing to export, nowhere to write, nothing to import are errors", () => {
-    const places = newPlaces();
-    expectRefusal(() => exportCached(join(folder, "x.json"), places), "noInput", "no tuned setting");
-    expectRefusal(() => importCached(join(folder, "absent.json"), places), "noInput", "absent.json");
-    writeCached(ENTRY, places);
-    expectRefusal(() => exportCached("/proc/x.json", places), "cannotCreate", "/proc/x.json");
-  });
-
-  test("hostile files: each bad entry is a warning, nothing is written outside the folder", () => {
-    const places = newPlaces();
-    const evil = toFile(ENTRY);
-    const parts = { cpu: "../../x", workload: "/etc/passwd" };
-    const content = {
-      format: 1,
-      entries: [
-        { ...evil, signature: "../../../escaped" },
-        { ...evil, signature: "../../escaped/0123" },
-        { ...evil, signature: `${evil.signature}\n` },
-        { ...evil, signature: "0123456789abcdef" },
-        { ...evil, signature: ["0123456789abcdef"] },
-        null,
-        3,
-        [],
-        { ...evil, parts, signature: signatureId(parts) },
-        evil,
-      ],
-    };
-    const path = writeTemporary(folder, "evil.json", asText(content));
-    const { imported, warnings } = importCached(path, places);
-    expect(imported.length).toBe(2);
-    expect(warnings.length).toBe(8);
-    expect(warnings.every((warning) => warning.startsWith(path))).toBe(true);
-    const expected = [signatureId(parts), evil.signature].map((id) => `hpc_config_${id}.json`);
-    expect(readdirSync(places.user).sort()).toEqual(expected.sort());
-    expect(readdirSync(join(places.user, "../.."))).toEqual(["cache"]);
-  });
-
-  test("files that are too long, too deep, too many, or of another kind are refused", () => {
-    const places = newPlaces();
-    const refused = (content: string, ...parts: string[]) =>
-      expectRefusal(
-        () => importCached(writeTemporary(folder, "bad.json", content), places),
-        "badData",
-        ...parts,
-      );
-    refused(`{"format":1,"entries":["${"x".repeat(10e6)}"]}`, "expected at most");
-    refused(`{"format":1,"entries":${"[".repeat(1e6)}`, "nested");
-    refused(asText({ format: 1, entries: Array(5000).fill(0) }), "at most 4096 entries");
-    refused(asText({ format: 1, entries: { 0: toFile(ENTRY) } }), "entries in a list");
-    for (const content of ["[]", "null", "3", "{}", '{"entries":[]}', '{"format":2,"entries":[]}']) {
-      refused(content, '"format": 1');
-    }
-    refused('{"__proto__":{"format":1,"entries":[]}}', '"format": 1');
-    expect(existsSync(places.user)).toBe(false);
-  });
-
-  test("many bad entries make few warnings; an unwritable folder makes them too", () => {
-    const path = writeTemporary(folder, "many.json", asText({ format: 1, entries: Array(4000).fill({}) }));
-    const { warnings } = importCached(path, newPlaces());
-    expect(warnings.length).toBe(11);
-    expect(warnings[10]).toContain("3990 more");
-    const file = join(folder, "carried.json");
-    const here = newPlaces();
-    writeCached(ENTRY, here);
-    exportCached(file, here);
-    const { imported, warnings: why } = importCached(file, { user: "/proc/x", system: "/nonexistent" });
-    expect([imported, why.length]).toEqual([[], 1]);
   });
 });
 

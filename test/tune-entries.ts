@@ -1,4 +1,5 @@
 /** Entries of the cache of settings, made up for its tests. */
+import { join } from "node:path";
 import type { CacheEntry } from "../src/tune/entry.ts";
 import { signatureId } from "../src/tune/signature.ts";
 
@@ -18,4 +19,11 @@ export function madeEntry(
     ...{ candidates: 41, seconds: 18.2, search: "halving" },
     ...change,
   };
+}
+
+let n_places = 0;
+/** Folders of one test under the temporary one of its file; neither is made. */
+export function newPlaces(folder: string): { user: string; system: string } {
+  n_places++;
+  return { user: join(folder, `${n_places}/cache/dotpe`), system: join(folder, `${n_places}/etc`) };
 }

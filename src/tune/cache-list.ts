@@ -37,13 +37,13 @@ export function settingText(setting: Setting): string {
 }
 
 /** The model without what every model's name has, and how much of the machine. */
-function machineName({ cpu = "-", cores = "-" }: Readonly<Record<string, string>>): string {
+function machineName({ cpu = "-", cores }: Readonly<Record<string, string>>): string {
   const name = cpu
     .replace(/\((R|TM)\)/gi, "")
     .replace(/ (CPU|Processor)\b/g, "")
     .replace(/\s+/g, " ");
   const short = name.length > MAX_NAME ? `${name.slice(0, MAX_NAME - 3).toWellFormed()}...` : name;
-  return `${short}, ${cores} cores`;
+  return cores === undefined ? short : `${short}, ${cores} core${cores === "1" ? "" : "s"}`;
 }
 
 function ageText(ms: number): string {
