@@ -13,6 +13,10 @@ const COMMANDS = {
     about: "how fast the program is on this machine",
     load: () => import("./commands/bench.ts"),
   },
+  machine: {
+    about: "what this machine has, and what of it the program may use",
+    load: () => import("./commands/machine.ts"),
+  },
   version: {
     about: "the version of this program",
     load: () => import("./commands/version.ts"),
@@ -46,6 +50,7 @@ async function main(argv: string[]): Promise<void> {
     return;
   }
   if (first === "--version") return runCommand(root, { rawArgs: ["version"] }).then(() => {});
+  if (first === "--show") return runCommand(root, { rawArgs: ["machine", ...argv.slice(1)] }).then(() => {});
   if (!Object.hasOwn(COMMANDS, first)) throw unknownCommand(first);
   await runCommand(root, { rawArgs: argv });
 }

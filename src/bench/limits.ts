@@ -1,5 +1,5 @@
 /** What one core can do at most, measured in the same run as the kernels. */
-import { nativeVariants } from "../kernels/native.ts";
+import { nativeVariants, type Variant } from "../kernels/native.ts";
 import { scratchF64 } from "../workers/arena.ts";
 
 export interface Limits {
@@ -16,11 +16,11 @@ const REPEATS = 7;
 const IN_CACHE = 2 ** 14;
 const IN_MEMORY = 2 ** 23;
 
-/** Of each C variant that this machine runs, best first. */
-export function measureLimits(): Limits[] {
+/** Of C variants that this machine runs; by default all, best first. */
+export function measureLimits(variants: readonly Variant[] = nativeVariants()): Limits[] {
   const arrays = [0, 1, 2].map(() => scratchF64(IN_MEMORY).fill(1));
   const [a, b, c] = arrays;
-  return nativeVariants().map(({ name, loadLimits }) => {
+  return variants.map(({ name, loadLimits }) => {
     const { fmaPeak, stream } = loadLimits();
     return {
       variant: name,

@@ -52,6 +52,23 @@ export function formatCpuList(ids: readonly number[]): string {
   return parts.join(",") || "none";
 }
 
+/** As `formatCpuList`, for people: "0-62:2" for every second one. */
+export function formatBriefly(ids: readonly number[]): string {
+  const parts: string[] = [];
+  for (let k = 0; k < ids.length; ) {
+    const step = ids[k + 1] - ids[k];
+    let end = k;
+    while (end + 1 < ids.length && ids[end + 1] - ids[end] === step) end++;
+    const worth = step === 1 ? end > k : end >= k + FEWEST_STEPS;
+    if (worth) parts.push(`${ids[k]}-${ids[end]}${step === 1 ? "" : `:${step}`}`);
+    else parts.push(`${ids[k]}`);
+    k = worth ? end + 1 : k + 1;
+  }
+  return parts.join(",") || "none";
+}
+
+const FEWEST_STEPS = 3;
+
 /** Those of `ids` that are in `others`. */
 export function intersect(ids: readonly number[], others: readonly number[]): number[] {
   const set = new Set(others);

@@ -1,0 +1,117 @@
+/** `dotpe-hpc machine`: what this machine has, and what of it the program may use. */
+import { existsSync } from "node:fs";
+import { defineCommand } from "citty";
+import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import { DotpeError } from "../errors.ts";
+import type { MachineReport, MeasuredRate } from "../report/machine-report.ts";
+import { printOut } from "./print.ts";
+
+const GROUP = "Options";
+const FLAGS: readonly FlagSpec[] = [
+  {
+    name: "json",
+    kind: "switch",
+    group: GROUP,
+    help: "everything, as JSON; with the text of the files read",
+  },
+  {
+    ...{ name: "sysfs", kind: "value", group: GROUP, hint: "DIR" },
+    help: "describe the machine whose /sys and /proc were copied to DIR/sys and DIR/proc",
+  },
+  { name: "show", kind: "switch", group: GROUP, help: "the same as no option" },
+];
+
+const HELP: HelpPage = {
+  summary:
+    "What this machine has, what of it the program may use, and how it knows. Measures for about a second.",
+  usage: "dotpe-hpc machine [env|check|estimate] [options]",
+  positionals: [
+    ["env", "settings for other programs that run beside this one, to source in a shell"],
+    ["check", "what to look at before a long run"],
+    ["estimate", "memory and time that a run will take"],
+  ],
+  flags: FLAGS,
+  examples: [
+    ["dotpe-hpc machine", "on a new node"],
+    ["dotpe-hpc machine --json > node.json", "to keep, or to send with a question"],
+    [
+      "dotpe-hpc machine --sysfs captured/",
+      "a machine that is elsewhere: hwloc-gather-topology captures one",
+    ],
+  ],
+  more: "dotpe-hpc machine env --help describes env, and so for the others.  docs/machine.md explains.",
+};
+
+/** Each has its own options. */
+const MORE = {
+  env: () => import("./machine-env.ts"),
+};
+
+export default defineCommand({
+  meta: { name: "machine", description: HELP.summary },
+  async run({ rawArgs }) {
+    const [first, ...others] = rawArgs;
+    if (first !== undefined && Object.hasOwn(MORE, first)) {
+      return (await MORE[first as keyof typeof MORE]()).run(others);
+    }
+    if (wantsHelp(rawArgs)) return printOut(renderHelp(HELP));
+    const { positionals, flags } = parseCommandLine(rawArgs, FLAGS);
+    if (positionals.length > 0) throw notAPart(positionals[0]);
+    const folder = flags.get("sysfs")?.value as string | undefined;
+    if (folder !== undefined) checkCaptured(folder);
+    const { report, raw } = await describeMachine(folder);
+    if (flags.get("json")?.value === true)
+      return printOut(JSON.stringify({ ...report, raw }, null, 1) + "\n");
+    await printOut((await import("../report/machine-report.ts")).formatMachine(report));
+  },
+});
+
+function notAPart(word: string): DotpeError {
+  return new DotpeError(
+    "usage",
+    `machine: found ${word}, expected env, check, estimate or nothing, before all options`,
+    "`dotpe-hpc machine --help` lists them.",
+  );
+}
+
+function checkCaptured(folder: string): void {
+  if (existsSync(`${folder}/sys`) || existsSync(`${folder}/proc`)) return;
+  throw new DotpeError(
+    "noInput",
+    `--sysfs ${folder}: found no ${folder}/sys or ${folder}/proc, expected a captured tree`,
+    "Give the folder in which `sys` and `proc` are.",
+  );
+}
+
+/** @param captured a folder; nothing is measured then, and the environment says nothing of that machine. */
+async function describeMachine(captured: string | undefined) {
+  const [{ SystemFiles }, { readTopology }, { readAllowed }, { readState }, native] = await Promise.all([
+    ...[
+      import("../machine/system-files.ts"),
+      import("../machine/topology.ts"),
+      import("../machine/allowed.ts"),
+    ],
+    ...[import("../machine/state.ts"), import("../kernels/native.ts")],
+  ] as const);
+  const files = new SystemFiles(captured, { keep: true });
+  const topology = readTopology(files, { everyCore: true });
+  const allowed = readAllowed(files, topology, captured === undefined ? process.env : {});
+  const cores = new Map(topology.cpus.toReversed().map(({ core, id }) => [core, id]));
+  const state = readState(files, [...cores.values()].reverse());
+  const kernels = [...native.variantsFor(topology.flags), "ref"];
+  const memory = Math.min(allowed.memoryBytes, state.availableBytes);
+  const measured = captured === undefined && memory > LEAST_MEMORY ? await measureOneThread() : [];
+  const report: MachineReport = { captured, topology, allowed, state, kernels, measured };
+  return { report, raw: files.raw };
+}
+
+/** Bytes. The measurement takes 0.2e9. */
+const LEAST_MEMORY = 1e9;
+
+async function measureOneThread(): Promise<MeasuredRate[]> {
+  const [{ measureLimits }, { nativeVariants }] = await Promise.all([
+    ...[import("../bench/limits.ts"), import("../kernels/native.ts")],
+  ] as const);
+  const best = measureLimits(nativeVariants().slice(0, 1));
+  return best.map(({ gflops, memoryGbps }) => ({ threads: 1, gflops, memoryGbps }));
+}
