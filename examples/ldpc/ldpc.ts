@@ -11,7 +11,7 @@ import { decodePlainly } from "./plain-decoder.ts";
 import { growCode } from "./progressive-edge-growth.ts";
 
 /** Frames whose words are kept, to be compared with the plain decoder's. */
-const KEPT = 200;
+const KEPT = 64;
 
 export interface LdpcPlan {
   readonly h: ParityCheck;
@@ -145,7 +145,8 @@ function reduce({ iterations }: LdpcPlan, parts: readonly LdpcPart[]): LdpcResul
 }
 
 /** Decodes the first n frames again, KEPT at most, one by one. @throws Error that names the first frame that differs */
-function check({ h, p, seed, iterations }: LdpcPlan, { kept }: LdpcResult, n: number): void {
+function check({ h, p, seed, iterations }: LdpcPlan, { frames, kept }: LdpcResult, n: number): void {
+  if (frames !== n) throw new Error(`found ${frames} decoded frames, expected ${n}`);
   const flipped = new Int32Array(h.n_bits + 1);
   const syndrome_c = new Uint8Array(h.n_checks);
   for (let frame = 0; frame < Math.min(n, KEPT); frame++) {
