@@ -174,6 +174,19 @@ test("other hosts' logs, other signatures' and other files are left alone", () =
   expect(readdirSync(place)).toEqual(before);
 });
 
+test("a log that this process has open is not taken over", () => {
+  const place = newFolder();
+  const { log } = openLog(HEADER, place, ENDED);
+  log.append(madeRecord(0));
+  const beside = openLog(HEADER, place).log;
+  expect(beside.known).toEqual([]);
+  expect(readdirSync(place).length).toBe(2);
+  log.close();
+  beside.close();
+  const { known } = openLog(HEADER, place).log;
+  expect(known).toEqual(records(1));
+});
+
 test("of several logs the longest is gone on with, the others go, and so do old ones", () => {
   const place = leftBehind(bytesOf(records(2)));
   const named = (start: string) => join(place, nameOf({ ...ENDED, start }));

@@ -148,23 +148,23 @@ function without(path: string, reason: string): { log: TuneLog; warning: string 
 /** Renames the longest log that was left for this header to `path`, and removes the others that were left. */
 function takeOver(folder: string, prefix: string, path: string, header: LogHeader): void {
   const left = readdirSync(folder)
-    .filter((name) => isLeft(folder, name, prefix))
-    .map((name) => ({ from: join(folder, name), n: countRecords(join(folder, name), header) }))
+    .filter((name) => isLeft(name, prefix))
+    .map((name) => join(folder, name))
+    .filter((from) => from !== path && !inUse.has(from))
+    .map((from) => ({ from, n: countRecords(from, header) }))
     .sort((a, b) => b.n - a.n);
   let taken = false;
   for (const { from, n } of left) {
     // Renaming fails where another process was first.
     if (!taken && n >= 0) taken = quietly(() => renameSync(from, path));
-    else if (!taken || from !== path) quietly(() => unlinkSync(from));
+    else quietly(() => unlinkSync(from));
   }
 }
 
-function isLeft(folder: string, name: string, prefix: string): boolean {
-  if (!name.startsWith(prefix) || inUse.has(join(folder, name))) return false;
-  const owner = /^(\d{1,10})-(\d{1,20})\.log$/.exec(name.slice(prefix.length));
-  if (owner === null) return false;
-  const [pid, start] = [Number(owner[1]), owner[2]];
-  return pid === process.pid || !isRunning({ pid, start });
+/** Whether the process that a log is named for has ended. */
+function isLeft(name: string, prefix: string): boolean {
+  const owner = /^(\d{1,10})-(\d{1,20})\.log$/.exec(name.startsWith(prefix) ? name.slice(prefix.length) : "");
+  return owner !== null && !isRunning({ pid: Number(owner[1]), start: owner[2] });
 }
 
 /** -1: it is of another header, too old, or cannot be read. */
