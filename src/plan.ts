@@ -1,4 +1,5 @@
 /** What a run would do, and the memory it would need, without computing: `--dry-run`. */
+import { assumedShares, forecastMemory, sizesOf } from "./forecast/memory.ts";
 import { readAllColumns } from "./gw/bank.ts";
 import type { Options } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
@@ -7,26 +8,12 @@ import { positiveDifferences } from "./stages/phases.ts";
 import { workSettings } from "./stages/settings.ts";
 import { countCandidates, readInputs } from "./stages/setup.ts";
 
-const MB = 1e6;
-/** The runtime and the program, measured: a run on one sample. */
-const BASE_MB = 120;
-/** The sky dictionary and the 16 marginalizations, measured. */
-const EXTRINSIC_MB = 80;
-/** A thread's chunks of rows, as made, as encoded and as waiting for their turn: measured with many of them. */
-const CHUNKS_MB = 40;
-
 /** @throws DotpeError as a run would for its inputs. */
 export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
   const inputs = readInputs(options);
   const { event, banks, band, bins, candidates } = inputs;
   banks.forEach(readAllColumns);
   const work = workSettings(options, countCandidates(inputs));
-  const n_m = bins.mArr.length;
-  const n_bp = Math.ceil(bins.fbin.length / 8) * 8;
-  const n_terms = n_m * (n_m + 1) * 2 * event.n_d * 2 * n_bp * 8;
-  const perWorker =
-    (n_m * 2 * 2 * n_bp * (4 + event.n_d) + event.n_d * n_m * 4 * (options.nT + 8)) * 8 +
-    work.eTile * options.nPhi * 24;
   const bankLines = banks.map(
     (bank, k) =>
       [
@@ -49,13 +36,7 @@ export async function planRun(options: Options, _report: Reporter): Promise<RunP
       ],
       ["threads", `${work.n_procs}`],
     ],
-    memoryMB: [
-      { name: "program", megabytes: BASE_MB },
-      { name: "weights", megabytes: (2 * n_terms) / MB },
-      { name: "per-thread buffers", megabytes: (work.n_procs * perWorker) / MB },
-      { name: "extrinsic stage", megabytes: options.extrinsicSamples === undefined ? EXTRINSIC_MB : 0 },
-      { name: "chunks of rows", megabytes: work.n_procs * CHUNKS_MB },
-    ],
+    memoryMB: forecastMemory(sizesOf(inputs, options), work, assumedShares(options)),
     warnings: band.note ? [band.note] : [],
   };
 }
