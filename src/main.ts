@@ -9,6 +9,10 @@ const COMMANDS = {
     about: "posterior and evidence of an event from one or several banks",
     load: () => import("./commands/run.ts"),
   },
+  tune: {
+    about: "measures what is fastest on this machine, once, for all runs",
+    load: () => import("./commands/tune.ts"),
+  },
   bench: {
     about: "how fast the program is on this machine",
     load: () => import("./commands/bench.ts"),

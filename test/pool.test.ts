@@ -1,10 +1,13 @@
 /** Several jobs at once on real worker threads. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
 import { bandOfEvent, openBank } from "../src/gw/bank.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { referenceFromSample } from "../src/gw/reference-waveform.ts";
 import { loadKernels } from "../src/kernels/table.ts";
-import { type IncoherentPlan, planIncoherent } from "../src/stages/incoherent.ts";
+import { thisMachine } from "../src/machine/machine.ts";
+import { type IncoherentPlan, incoherentTables, planIncoherent } from "../src/stages/incoherent.ts";
+import { nodeTables, withNodeTables } from "../src/workers/node-tables.ts";
 import { Pool } from "../src/workers/pool.ts";
 import { BANK, EVENT } from "./make-inputs.ts";
 
@@ -77,4 +80,62 @@ test("a job that fails leaves the next one alone", async () => {
   await expect(failed).rejects.toThrow("/nowhere/waveforms/amplitudes_block_");
   await next;
   expect(fine.lnlike_dj.every(Number.isFinite)).toBeTrue();
+});
+
+describe("seats", () => {
+  const places = [0, 0, 1, 1].map((node, k) => ({ cpus: [], group: k % 2, node }));
+
+  test("groups and NUMA nodes change nothing but who does what", async () => {
+    const several = new Pool(places, "auto");
+    several.start();
+    try {
+      const [there, alone] = [planOf(800), planOf(800)];
+      await several.run("incoherent", there, 800 / TASK);
+      await new Pool(1, "auto").run("incoherent", alone, 800 / TASK);
+      expect(there.lnlike_dj).toEqual(alone.lnlike_dj);
+    } finally {
+      several.close();
+    }
+  });
+
+  test("a node's threads compute with its own copy of the tables, made once", async () => {
+    const plan = planOf(8);
+    const tables = nodeTables(incoherentTables(plan), 2);
+    const here = withNodeTables(plan, tables, 1);
+    expect(here.samples.w_smpcb).toBe(tables.copies_n[1][0]);
+    expect(here.samples.w_smpcb).toEqual(plan.samples.w_smpcb);
+    expect(here.grid.bands[0].q).not.toBe(plan.grid.bands[0].q);
+    expect(here.lnlike_dj).toBe(plan.lnlike_dj);
+    expect(tables.copies_n[0].every((copy) => copy.every((x) => x === 0))).toBeTrue();
+    plan.samples.w_smpcb.fill(7);
+    expect(withNodeTables(plan, tables, 1).samples.w_smpcb[0]).not.toBe(7);
+  });
+
+  test("a thread is where its seat is", async () => {
+    const cpu = thisMachine().allowed.cpus.at(-1) as number;
+    const bound = new Pool([{ cpus: [cpu], group: 0, node: 0 }, ...places.slice(0, 1)], "auto");
+    bound.start();
+    try {
+      await bound.run("incoherent", planOf(8), 8);
+      expect(bound.pinError).toBe(0);
+      const allowed = readdirSync("/proc/self/task").map(
+        (task) =>
+          /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(`/proc/self/task/${task}/status`, "latin1"))?.[1],
+      );
+      if (thisMachine().allowed.cpus.length > 1) expect(allowed).toContain(`${cpu}`);
+    } finally {
+      bound.close();
+    }
+  });
+
+  test("a CPU that does not exist is told, and the work is done", async () => {
+    const bound = new Pool([{ cpus: [100_000], group: 0, node: 0 }, ...places.slice(0, 1)], "auto");
+    bound.start();
+    try {
+      await bound.run("incoherent", planOf(8), 8);
+      expect(bound.pinError).toBeGreaterThan(0);
+    } finally {
+      bound.close();
+    }
+  });
 });

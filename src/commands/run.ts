@@ -6,6 +6,7 @@ import { type Options, parseRunOptions } from "../options.ts";
 import { createReporter } from "../report/progress.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { formatPlan, formatSummary, summaryJson } from "../report/summary.ts";
+import type { Inputs } from "../stages/setup.ts";
 import { printOut, printProgress } from "./print.ts";
 
 const HELP: HelpPage = {
@@ -31,6 +32,9 @@ export default defineCommand({
   meta: { name: "run", description: HELP.summary },
   async run({ rawArgs }) {
     if (wantsHelp(rawArgs)) return printOut(renderHelp(HELP));
+    if (rawArgs.some((word) => /^--benchmark(=|$)/.test(word))) {
+      return (await import("./run-module.ts")).runModule(rawArgs);
+    }
     const options = parseRunOptions(rawArgs);
     const reporter = createReporter({
       write: printProgress,
@@ -38,7 +42,9 @@ export default defineCommand({
       columns: process.stderr.columns || undefined,
       quiet: options.quiet,
     });
-    await (options.dryRun ? showPlan(options, reporter) : showResult(options, reporter));
+    if (options.dryRun) await showPlan(options, reporter);
+    else if (options.autotuneOnly) await showSetting(options, reporter);
+    else await showResult(options, reporter);
   },
 });
 
@@ -50,7 +56,44 @@ async function showPlan(options: Options, reporter: Reporter): Promise<void> {
 
 async function showResult(options: Options, reporter: Reporter): Promise<void> {
   const { runInference } = await import("../pipeline.ts");
-  const summary = await runInference(options, reporter);
+  const summary = await runInference(options, reporter, async (inputs) => {
+    const { setting, reason, warnings } = await settingOf(options, inputs, reporter);
+    if (setting !== undefined) reporter.note(`settings: ${reason}`);
+    warnings.forEach(reporter.warn);
+    return setting;
+  });
   if (options.json) await printOut(summaryJson(summary));
   else if (!options.quiet) await printOut("\n" + formatSummary(summary));
+}
+
+async function settingOf(options: Options, inputs: Inputs, reporter: Reporter) {
+  const { chooseSetting } = await import("../tune/choose.ts");
+  return chooseSetting(options, inputs, reporter.note);
+}
+
+/** `--autotune-only`. */
+async function showSetting(options: Options, reporter: Reporter): Promise<void> {
+  const [{ readInputs, countCandidates }, { workSettings }] = await Promise.all([
+    import("../stages/setup.ts"),
+    import("../stages/settings.ts"),
+  ]);
+  const inputs = readInputs(options);
+  const { setting, reason, warnings } = await settingOf(options, inputs, reporter);
+  warnings.forEach(reporter.warn);
+  const work = workSettings(options, countCandidates(inputs), setting);
+  const used = {
+    ...{
+      n_procs: work.n_procs,
+      i_batch: work.batchItems,
+      batches_per_task: work.taskItems / work.batchItems,
+    },
+    ...{ i_tile: work.iTile, e_tile: work.eTile, kernel: work.kernel },
+  };
+  const lines = [...Object.entries(used).map(([name, value]) => `${name}: ${value}`), `from: ${reason}`];
+  const placed = work.placement.reasons.map((line) => `threads: ${line}`);
+  await printOut(
+    options.json
+      ? JSON.stringify({ ...used, from: reason }, null, 2) + "\n"
+      : [...lines, ...placed].join("\n") + "\n",
+  );
 }

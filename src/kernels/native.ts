@@ -20,6 +20,17 @@ const VARIANTS = [
   { name: "aarch64", path: arm, flags: ["asimd"] },
 ] as const;
 
+/** Variants of which results have the same bits. */
+const EQUAL: readonly (readonly string[])[] = [["x86-64-v4", "x86-64-v3"]];
+
+/** The best variant for this processor and those with the same results to the bit, best first; `ref` without any. */
+export function equalVariants(): string[] {
+  const names: string[] = nativeVariants().map(({ name }) => name);
+  const [best = "ref"] = names;
+  const equal = EQUAL.find((some) => some.includes(best)) ?? [best];
+  return names.length === 0 ? [best] : names.filter((name) => equal.includes(name));
+}
+
 const P = "ptr";
 const N = "i32";
 const L = FFIType.i64_fast;
@@ -115,13 +126,20 @@ export function kernelFingerprints(): readonly Fingerprint[] {
   return fingerprints;
 }
 
-function findVariants(): Variant[] {
-  const flags = processorFlags();
-  const usable = VARIANTS.filter(
+/** Names of the variants that a processor with these flags runs, best first. */
+export function variantsFor(flags: Iterable<string>): string[] {
+  return usableVariants(new Set(flags)).map(({ name }) => name);
+}
+
+function usableVariants(flags: ReadonlySet<string>) {
+  return VARIANTS.filter(
     ({ path, flags: needed }) =>
       existsSync(path) && statSync(path).size > 0 && needed.every((flag) => flags.has(flag)),
   );
-  return usable.map(({ name, path }) => ({
+}
+
+function findVariants(): Variant[] {
+  return usableVariants(processorFlags()).map(({ name, path }) => ({
     ...{ name, path, load: () => bind(name, path), loadLimits: () => bindLimits(path) },
   }));
 }

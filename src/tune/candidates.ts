@@ -42,25 +42,30 @@ function distance({ dimensions, start }: Space, point: Point): { knobs: number; 
 
 /**
  * What one step of one knob leads to: the next value up and down that does other work, every other value of a knob
- * without order. One candidate for each key.
+ * without order. Where a step of a number is of use only with another value of a knob without order (more workers, on
+ * both threads of a core), both change. One candidate for each key.
  */
 export function neighbours(space: Space, point: Point): Candidate[] {
   const here = space.key(point);
   const found = new Map<string, Candidate>();
-  const tryValue = (d: number, value: number): boolean => {
-    const other = point.with(d, value);
-    const key = space.key(other);
-    if (key === undefined || key === here) return false;
-    if (!found.has(key)) found.set(key, { point: other, key });
+  const unordered = space.dimensions.flatMap((dimension, d) => (isNumeric(dimension) ? [] : [d]));
+  const others = (from: Point) =>
+    unordered.flatMap((d) => space.dimensions[d].values.map((_, value) => from.with(d, value)));
+  const add = (points: readonly Point[]): boolean => {
+    const usable = points.find((other) => space.key(other) !== undefined);
+    const key = usable && space.key(usable);
+    if (usable === undefined || key === undefined || key === here) return false;
+    if (!found.has(key)) found.set(key, { point: usable, key });
     return true;
   };
   space.dimensions.forEach((dimension, d) => {
-    const n = dimension.values.length;
-    if (isNumeric(dimension)) {
-      for (const step of [1, -1])
-        for (let value = point[d] + step; value >= 0 && value < n; value += step)
-          if (tryValue(d, value)) break;
-    } else for (let value = 0; value < n; value++) if (value !== point[d]) tryValue(d, value);
+    if (!isNumeric(dimension)) return;
+    for (const step of [1, -1]) {
+      let value = point[d] + step;
+      while (value in dimension.values && !add([point.with(d, value), ...others(point.with(d, value))]))
+        value += step;
+    }
   });
+  for (const other of others(point)) add([other]);
   return [...found.values()];
 }

@@ -4,13 +4,16 @@
  */
 import { join } from "node:path";
 import { linkBank } from "../bench/linked-bank.ts";
+import { equalVariants } from "../kernels/native.ts";
+import { loadKernels } from "../kernels/table.ts";
+import type { Topology } from "../machine/topology.ts";
 import type { Options } from "../options.ts";
 import { runInference } from "../pipeline.ts";
 import { SILENT_REPORTER } from "../report/reporter.ts";
 import { writeRows } from "../stages/evaluate.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
 import { RowFiles } from "../stages/row-files.ts";
-import { incoherentTaskSize } from "../stages/settings.ts";
+import { BUILT_IN, incoherentTaskSize } from "../stages/settings.ts";
 import { countCandidates, type Inputs, readInputs } from "../stages/setup.ts";
 import { Pool } from "../workers/pool.ts";
 import { type Answers, differenceByBlock, differenceFromDefinition, firstBlock } from "./answers.ts";
@@ -22,6 +25,17 @@ import type { Workload } from "./workload.ts";
 /** Bank samples that are kept in memory (50 MB of usual ones), and that each worker has to do: some tens of milliseconds. */
 const BLOCK = 1024;
 
+/** 64 to 4096, and what the second-level cache holds an eighth of to twice. */
+const USUAL_BATCHES = [64, 128, 256, 512, 1024, 2048, 4096];
+const MOST_SMALL_BATCH = 32;
+
+function batches(cacheBytes: number, sampleBytes: number): number[] {
+  const fitting = [4, 8, BUILT_IN.iBatch, MOST_SMALL_BATCH].filter(
+    (n) => n * sampleBytes >= cacheBytes / 8 && n * sampleBytes <= 2 * cacheBytes,
+  );
+  return [...new Set([...fitting, BUILT_IN.iBatch, ...USUAL_BATCHES])].sort((a, b) => a - b);
+}
+
 type Cut = Pick<Setting, "n_procs" | "iBatch" | "batchesPerTask" | "iTile" | "eTile">;
 
 export class Likelihoods implements Workload {
@@ -29,11 +43,24 @@ export class Likelihoods implements Workload {
   private expected: Answers | undefined;
   private last: Answers | undefined;
 
+  readonly knobs: Workload["knobs"];
+  readonly builtIn: Workload["builtIn"];
+
   private constructor(
     private readonly problems: Problems,
     private readonly files: RowFiles,
     private readonly sampleBytes: number,
-  ) {}
+    { kernel }: Options,
+    { caches }: Topology,
+  ) {
+    const kernels = kernel === "auto" ? equalVariants() : [loadKernels(kernel).name];
+    const level2 = caches.find(({ level, type }) => level === 2 && type !== "instruction");
+    this.knobs = {
+      iBatch: batches(level2?.bytes ?? 2 ** 20, sampleBytes),
+      ...{ batchesPerTask: [1, 2, 4, 8], iTile: [4, 8, 16, 32], eTile: [64, 128, 256, 512], kernel: kernels },
+    };
+    this.builtIn = { ...BUILT_IN, kernel: kernels[0] };
+  }
 
   /**
    * Prepares the slice: runs the inference on it once.
@@ -41,7 +68,13 @@ export class Likelihoods implements Workload {
    * @param most workers of a candidate
    * @throws DotpeError as a run does.
    */
-  static async open(options: Options, inputs: Inputs, scratch: string, most: number): Promise<Likelihoods> {
+  static async open(
+    options: Options,
+    inputs: Inputs,
+    scratch: string,
+    most: number,
+    topology: Topology,
+  ): Promise<Likelihoods> {
     const [slice, bank, base] = ["slice", "bank", "base"].map((name) => join(scratch, name));
     const n = writeSlice(inputs, slice, BLOCK);
     linkBank(slice, bank, n * most);
@@ -55,7 +88,7 @@ export class Likelihoods implements Workload {
       banks: [join(scratch, "bank.feather")],
     });
     const { mArr, fbin } = read.bins;
-    return new Likelihoods(problems, files, 2 * 8 * 2 * mArr.length * fbin.length);
+    return new Likelihoods(problems, files, 2 * 8 * 2 * mArr.length * fbin.length, options, topology);
   }
 
   units(n_procs: number): number {
@@ -88,8 +121,7 @@ export class Likelihoods implements Workload {
     return differenceByBlock(this.last, this.expected, this.problems.n_d);
   }
 
-  /** What a variant of the kernels gives that its definition does not; undefined if nothing. */
-  async checkKernel(name: string): Promise<string | undefined> {
+  async checkDefinition(name: string): Promise<string | undefined> {
     const cut = { n_procs: 1, iBatch: 4, batchesPerTask: 1, iTile: 2, eTile: 64 };
     const few = this.problems.few();
     const answers = async (kernel: string) => {

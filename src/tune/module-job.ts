@@ -39,7 +39,50 @@ export async function loadModule(path: string): Promise<BenchmarkModule> {
   if (typeof given.name !== "string" || !/^[a-z0-9-]{1,64}$/.test(given.name))
     throw bad("name", given.name, "lower-case letters, digits and dashes");
   if (typeof given.unit !== "string") throw bad("unit", given.unit, "a string");
-  return given as unknown as BenchmarkModule;
+  const tiles = given.tiles ?? [1];
+  if (!Array.isArray(tiles) || !tiles.every((tile) => Number.isInteger(tile) && tile > 0))
+    throw bad("tiles", given.tiles, "an array of whole numbers above 0");
+  return guarded(given as unknown as BenchmarkModule, path);
+}
+
+/** The module with what it throws made an error of the file, which the user can mend. `check` stays as it is: it reports. */
+function guarded(module: BenchmarkModule, path: string): BenchmarkModule {
+  const blame = (where: string, error: unknown): never => {
+    if (error instanceof DotpeError) throw error;
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    const hint = "The file says so itself; DOTPE_DEBUG=1 shows where.";
+    throw Object.assign(new DotpeError("badData", `${path}: ${where}: ${message}`, hint), { stack });
+  };
+  const guard = <A extends unknown[], R>(where: string, call: (...given: A) => R) => {
+    return (...given: A): R => {
+      try {
+        const result = call(...given);
+        return result instanceof Promise ? (result.catch((error) => blame(where, error)) as R) : result;
+      } catch (error) {
+        return blame(where, error);
+      }
+    };
+  };
+  return {
+    ...{ name: module.name, unit: module.unit, tiles: module.tiles },
+    prepare: guard("prepare", (given) => module.prepare(given)),
+    size: guard("size", (plan) => {
+      const n = module.size(plan);
+      if (Number.isSafeInteger(n) && n > 0) return n;
+      throw new Error(`found ${n}, expected a whole number above 0`);
+    }),
+    open: guard("open", (plan, cut) => {
+      const opened = module.open(plan, cut);
+      return {
+        run: guard("run", (first, end) => opened.run(first, end)),
+        result: guard("result", () => opened.result()),
+        close: guard("close", () => opened.close?.()),
+      };
+    }),
+    reduce: guard("reduce", (plan, parts) => module.reduce(plan, parts)),
+    check: (plan, result, n) => module.check(plan, result, n),
+    ...(module.report && { report: guard("report", (plan, result) => module.report!(plan, result)) }),
+  };
 }
 
 export async function openModule(plan: ModulePlan): Promise<TaskRunner<unknown>> {

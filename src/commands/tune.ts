@@ -1,0 +1,163 @@
+/** `dotpe-hpc tune [EVENT BANK...]`: finds the fastest setting for this machine, and remembers it. */
+import { defineCommand } from "citty";
+import {
+  type CommandLine,
+  type FlagSpec,
+  type HelpPage,
+  parseCommandLine,
+  renderHelp,
+  wantsHelp,
+} from "../cli.ts";
+import { DotpeError } from "../errors.ts";
+import { printOut, printProgress } from "./print.ts";
+
+const WHAT = "What is tuned for (without EVENT and BANK: made-up data of the usual sizes)";
+const HOW = "How";
+const MEMORY = "What is remembered";
+
+const flag = (group: string, name: string, hint: string, help: string): FlagSpec => ({
+  ...{ name, group, help, hint, kind: hint === "" ? "switch" : "value" },
+});
+const list = (spec: FlagSpec): FlagSpec => ({ ...spec, kind: "list" });
+
+const FLAGS: readonly FlagSpec[] = [
+  flag(WHAT, "event", "FILE", "the same as EVENT"),
+  list(flag(WHAT, "bank", "DIR", "the same as BANK; may be repeated")),
+  flag(WHAT, "n-ext", "N", "as for run (1024)"),
+  flag(WHAT, "n-phi", "N", "as for run (50)"),
+  flag(WHAT, "n-t", "N", "as for run (128)"),
+  flag(WHAT, "benchmark", "MODULE", "a workload of your own (.ts or .js): docs/benchmark-modules.md"),
+  list(flag(WHAT, "benchmark-option", "KEY=VALUE", "given to the module; may be repeated")),
+  flag(HOW, "budget", "SECONDS", "time for everything (20s)"),
+  flag(HOW, "search", "grid|halving|surrogate", "how candidates are chosen (halving)"),
+  flag(HOW, "seed", "S", "of the search (0)"),
+  flag(HOW, "kernel", "auto|NAME", "kernels that are tried (auto: all with the same results)"),
+  flag(HOW, "placement", "auto|spread|pack|none", "as for run (auto)"),
+  flag(HOW, "numa", "NODE", "tune for this NUMA node alone, as run --numa uses it"),
+  flag(HOW, "reserve", "N", "as for run"),
+  flag(HOW, "max-memory-per-worker", "MB", "leave out what needs more (allowed memory / workers, less 15%)"),
+  flag(HOW, "memory-fraction", "X", "share of the allowed memory to count with (0.8)"),
+  flag(HOW, "json", "", "print everything that was measured as JSON"),
+  flag(HOW, "quiet", "", "no progress"),
+  flag(MEMORY, "retune", "", "measure even if a setting is remembered"),
+  flag(MEMORY, "list", "", "print the remembered settings, and end"),
+  flag(MEMORY, "clear", "", "forget them, and end"),
+  flag(MEMORY, "export", "FILE", "write them to one file, and end"),
+  flag(MEMORY, "import", "FILE", "take them from such a file, and end"),
+];
+
+const HELP: HelpPage = {
+  summary:
+    "Measures what is fastest on this machine: threads, batches, tiles, kernels. Every run after that uses it.",
+  usage: "dotpe-hpc tune [EVENT BANK...] [options]",
+  positionals: [
+    ["EVENT", "event file (.npz), as for run"],
+    ["BANK", "bank folder, as for run: a slice of it is measured on, in memory"],
+  ],
+  flags: FLAGS,
+  examples: [
+    ["dotpe-hpc tune", "once on a new node, 20 seconds"],
+    ["dotpe-hpc tune GW170814.npz banks/a --budget 60s", "for runs on your bank"],
+    ["dotpe-hpc tune --export node.json", "to --import on other nodes of the same kind"],
+    ["dotpe-hpc tune --benchmark examples/ldpc/ldpc.ts", "a workload of your own"],
+  ],
+  more: "(in brackets: the default)  docs/tuning.md says what is measured and where it is remembered.",
+};
+
+export default defineCommand({
+  meta: { name: "tune", description: HELP.summary },
+  async run({ rawArgs }) {
+    if (wantsHelp(rawArgs)) return printOut(renderHelp(HELP));
+    const line = parseCommandLine(rawArgs, FLAGS);
+    const is = (name: string) => line.flags.get(name)?.value === true;
+    const memory = ["list", "clear", "export", "import"].filter((name) => line.flags.has(name));
+    if (memory.length > 1)
+      throw new DotpeError(
+        "usage",
+        `found --${memory.join(" and --")}, expected one of them`,
+        "Call them one by one.",
+      );
+    if (memory.length === 1)
+      return (await import("./tune-memory.ts")).remembered(memory[0], textOf(line, memory[0]));
+    const { runTune } = await import("./tune-run.ts");
+    const tell = is("quiet") ? () => {} : printProgress;
+    await printOut(await runTune(await requestOf(line), tell));
+  },
+});
+
+const textOf = ({ flags }: CommandLine, name: string): string | undefined => {
+  const value = flags.get(name)?.value;
+  return typeof value === "string" ? value : undefined;
+};
+
+export interface TuneCommand {
+  readonly inputs: readonly string[];
+  readonly runFlags: readonly string[];
+  readonly benchmark: string | undefined;
+  readonly given: Readonly<Record<string, string>>;
+  readonly budgetSeconds: number;
+  readonly search: string | undefined;
+  readonly seed: number;
+  readonly mostBytes: number | undefined;
+  readonly memoryFraction: number;
+  readonly json: boolean;
+  readonly retune: boolean;
+}
+
+/** Flags that mean what they mean for `run`, and are checked as there. */
+const AS_FOR_RUN = ["n-ext", "n-phi", "n-t", "kernel", "placement", "numa", "reserve", "memory-fraction"];
+
+async function requestOf(line: CommandLine): Promise<TuneCommand> {
+  const { flags, positionals } = line;
+  const text = (name: string) => textOf(line, name);
+  const listOf = (name: string) => (flags.get(name)?.value as string[] | undefined) ?? [];
+  const event = text("event");
+  const inputs = [...(event === undefined ? [] : [event]), ...positionals, ...listOf("bank")];
+  if (inputs.length === 1)
+    throw new DotpeError("usage", "no bank folder given", "Give EVENT and BANK, or neither.");
+  if (inputs.length > 0 && flags.has("benchmark"))
+    throw new DotpeError(
+      "usage",
+      "--benchmark and EVENT: found both, expected one of them",
+      "A module brings its own work.",
+    );
+  const { optionPairs } = await import("../tune/module-options.ts");
+  return {
+    ...{ inputs, benchmark: text("benchmark"), given: optionPairs(listOf("benchmark-option")) },
+    runFlags: AS_FOR_RUN.flatMap((name) => (flags.has(name) ? [`--${name}`, text(name) ?? ""] : [])),
+    budgetSeconds: number(
+      "--budget",
+      text("budget")?.replace(/s$/, "") ?? "20",
+      1,
+      86_400,
+      "seconds from 1 to 86400",
+    ),
+    search: text("search"),
+    seed: number("--seed", text("seed") ?? "0", 0, 2 ** 31 - 1, "a whole number of at least 0"),
+    mostBytes: megabytes(text("max-memory-per-worker")),
+    memoryFraction: number(
+      "--memory-fraction",
+      text("memory-fraction") ?? "0.8",
+      1e-6,
+      1,
+      "a number above 0 and at most 1",
+    ),
+    ...{ json: flags.get("json")?.value === true, retune: flags.get("retune")?.value === true },
+  };
+}
+
+function megabytes(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const found = text.replace(/MB$/i, "");
+  return 1e6 * number("--max-memory-per-worker", found, 1, 1e9, "megabytes, at least 1");
+}
+
+function number(name: string, text: string, least: number, most: number, expected: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (value >= least && value <= most) return value;
+  throw new DotpeError(
+    "usage",
+    `${name}: found ${text || "nothing"}, expected ${expected}`,
+    "`dotpe-hpc tune --help` lists the options.",
+  );
+}

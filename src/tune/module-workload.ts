@@ -1,0 +1,121 @@
+/** A user's own workload as a tuner measures it, and as `run --benchmark` does it. */
+import { Pool } from "../workers/pool.ts";
+import type { BenchmarkModule } from "./benchmark-module.ts";
+import { loadModule, type ModulePlan } from "./module-job.ts";
+import type { Setting } from "./setting.ts";
+import type { Workload } from "./workload.ts";
+
+/** Units that the module checks, and that tell how long one takes. */
+const CHECKED = 64;
+/** Of a timed run, s. */
+const RUN_SECONDS = 0.05;
+const TASKS_PER_WORKER = 4;
+
+type Cut = Pick<Setting, "n_procs" | "iBatch" | "batchesPerTask" | "iTile">;
+
+export class ModuleWorkload implements Workload {
+  readonly unit: string;
+  readonly knobs: Workload["knobs"];
+  readonly builtIn: Workload["builtIn"];
+  /** Of the whole work. */
+  readonly n_units: number;
+  private expected: string | undefined;
+  private last: string | undefined;
+
+  private constructor(
+    private readonly module: BenchmarkModule,
+    private readonly path: string,
+    private readonly prepared: unknown,
+    /** Units for each worker in a timed run. */
+    private perWorker = CHECKED,
+  ) {
+    const tiles = module.tiles?.length ? [...module.tiles] : [1];
+    this.unit = module.unit;
+    this.n_units = module.size(prepared);
+    this.knobs = {
+      iBatch: [16, 32, 64, 128, 256, 512, 1024],
+      ...{ batchesPerTask: [1, 2, 4, 8], iTile: tiles, eTile: [1], kernel: ["ref"] },
+    };
+    this.builtIn = { iBatch: 64, batchesPerTask: 1, iTile: tiles[0], eTile: 1, kernel: "ref" };
+  }
+
+  /** @throws DotpeError noInput, badData; whatever the module throws. */
+  static async open(path: string, given: Readonly<Record<string, string>>): Promise<ModuleWorkload> {
+    const module = await loadModule(path);
+    const workload = new ModuleWorkload(module, path, await module.prepare(given));
+    await workload.findSize();
+    return workload;
+  }
+
+  private async findSize(): Promise<void> {
+    const n = Math.min(this.n_units, CHECKED);
+    const start = performance.now();
+    await this.solve(new Pool(1, "ref"), { ...this.builtIn, n_procs: 1 }, n);
+    const rate = n / ((performance.now() - start) / 1000);
+    this.perWorker = Math.max(CHECKED, Math.round(RUN_SECONDS * rate));
+  }
+
+  /** Does the units 0 <= unit < n. */
+  async solve(pool: Pool, cut: Cut, n: number, onProgress?: (units: number) => void): Promise<unknown> {
+    const plan = this.plan(cut, n);
+    const told = onProgress && ((tasks: number) => onProgress(Math.min(n, tasks * plan.taskSize)));
+    const parts = await pool.run("module", plan, Math.ceil(n / plan.taskSize), told);
+    return this.module.reduce(this.prepared, parts);
+  }
+
+  private plan({ n_procs, iBatch, batchesPerTask, iTile }: Cut, n: number): ModulePlan {
+    const most = Math.ceil(n / (TASKS_PER_WORKER * n_procs));
+    const taskSize = Math.max(1, Math.min(iBatch * batchesPerTask, most));
+    const cut = { batch: Math.min(iBatch, taskSize), tile: iTile };
+    return { path: this.path, prepared: this.prepared, cut, n_units: n, taskSize };
+  }
+
+  /** Lines of the result, as the module reports them. */
+  report(result: unknown): readonly string[] {
+    return this.module.report?.(this.prepared, result) ?? [JSON.stringify(result)];
+  }
+
+  get name(): string {
+    return this.module.name;
+  }
+
+  units(n_procs: number): number {
+    return Math.min(this.n_units, this.perWorker * n_procs);
+  }
+
+  async run(pool: Pool, setting: Setting): Promise<void> {
+    const n = this.units(setting.n_procs);
+    const found = JSON.stringify(await this.solve(pool, setting, n));
+    this.last = `${n} ${found}`;
+    this.expected ??= this.last;
+  }
+
+  /** Results of equally many units must be the same, whatever the setting. */
+  check(): string | undefined {
+    const [n, expected] = [this.last, this.expected].map((text) => text?.split(" ", 1)[0]);
+    if (n !== expected || this.last === this.expected) return undefined;
+    return "the result is not the one of the built-in setting: it depends on how the work is cut";
+  }
+
+  async checkDefinition(): Promise<string | undefined> {
+    const n = Math.min(this.n_units, CHECKED);
+    const result = await this.solve(new Pool(1, "ref"), { ...this.builtIn, n_procs: 1 }, n);
+    try {
+      this.module.check(this.prepared, result, n);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
+  }
+
+  key(setting: Setting): string {
+    const { cut, taskSize } = this.plan(setting, this.units(setting.n_procs));
+    return [taskSize, cut.batch, cut.tile].join();
+  }
+
+  leastBytes(): number {
+    return 0;
+  }
+
+  close(): void {}
+}
