@@ -45,6 +45,7 @@ const HELP: HelpPage = {
 /** Each has its own options. */
 const MORE = {
   env: () => import("./machine-env.ts"),
+  estimate: () => import("./machine-estimate.ts"),
 };
 
 export default defineCommand({

@@ -74,8 +74,8 @@ const KEPT_2 = { most: 60, after: 25_000 };
 const KEPT_5 = { most: 75, after: 190 };
 /** Bytes by what there is one of: bank sample (its columns), sample looked at, extrinsic sample, row of a chunk, row. */
 const BYTES = { sample: 96, candidate: 36, extrinsic: 1600, chunkRow: 800, row: 5 };
-/** More extrinsic samples seldom exist: 16 marginalizations have so many points at most. */
-const MOST_EXTRINSIC = 2 ** 15;
+/** More extrinsic samples seldom exist: 16 marginalizations of a short event had 13,000 points. */
+const MOST_EXTRINSIC = 2 ** 14;
 /** Where rows are cut to the limit, a chunk is held three times. */
 const CUT = 1.6;
 /** The largest chunk has so many times the mean of rows. */
@@ -121,7 +121,8 @@ export function forecastMemory(
 }
 
 /** Chunks of stage 5, rows of all, and rows of the largest: as if the banks were one. */
-function chunksOf({ n_candidates, n_e, n_phi }: Sizes, shares: Shares) {
+function chunksOf({ n_candidates, n_phi, ...sizes }: Sizes, shares: Shares) {
+  const n_e = Math.min(sizes.n_e, MOST_EXTRINSIC);
   const n_j = Math.max(1, Math.round(n_candidates * shares.accepted));
   const items = new Int32Array(n_j);
   const { n_chunks, mostItems, span } = chunkGrid({ bank_j: items, i_j: items }, n_e, n_phi);
