@@ -1,5 +1,6 @@
 /** The inference from its inputs to its run directory: the stages in order. */
 
+import { workThatFits } from "./forecast/fit.ts";
 import { readAllColumns } from "./gw/bank.ts";
 import { buildDistanceTable } from "./gw/distance.ts";
 import { chirpMass5 } from "./gw/prior.ts";
@@ -23,7 +24,7 @@ import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
 import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
-import { coherentCuts, incoherentTaskSize, type WorkSettings, workSettings } from "./stages/settings.ts";
+import { coherentCuts, incoherentTaskSize, type WorkSettings } from "./stages/settings.ts";
 import { countCandidates, type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import type { Setting } from "./tune/setting.ts";
@@ -56,7 +57,8 @@ export async function runInference(
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
-  const work = workSettings(options, countCandidates(inputs), await settingFor(inputs));
+  const { work, warning } = workThatFits(options, inputs, await settingFor(inputs));
+  if (warning !== undefined) report.warn(warning);
   bindThread(work.placement.parentCpus);
   const pool = new Pool(work.placement.seats, work.kernel);
   const madeFolders: string[] = [];

@@ -1,19 +1,19 @@
 /** What a run would do, and the memory it would need, without computing: `--dry-run`. */
+import { workThatFits } from "./forecast/fit.ts";
 import { assumedShares, forecastMemory, sizesOf } from "./forecast/memory.ts";
 import { readAllColumns } from "./gw/bank.ts";
 import type { Options } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunPlan } from "./report/summary.ts";
 import { positiveDifferences } from "./stages/phases.ts";
-import { workSettings } from "./stages/settings.ts";
-import { countCandidates, readInputs } from "./stages/setup.ts";
+import { readInputs } from "./stages/setup.ts";
 
 /** @throws DotpeError as a run would for its inputs. */
 export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
   const inputs = readInputs(options);
   const { event, banks, band, bins, candidates } = inputs;
   banks.forEach(readAllColumns);
-  const work = workSettings(options, countCandidates(inputs));
+  const { work, warning } = workThatFits(options, inputs);
   const bankLines = banks.map(
     (bank, k) =>
       [
@@ -37,6 +37,6 @@ export async function planRun(options: Options, _report: Reporter): Promise<RunP
       ["threads", `${work.n_procs}`],
     ],
     memoryMB: forecastMemory(sizesOf(inputs, options), work, assumedShares(options)),
-    warnings: band.note ? [band.note] : [],
+    warnings: [band.note, warning].filter((text) => text != null),
   };
 }

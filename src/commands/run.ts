@@ -73,14 +73,14 @@ async function settingOf(options: Options, inputs: Inputs, reporter: Reporter) {
 
 /** `--autotune-only`. */
 async function showSetting(options: Options, reporter: Reporter): Promise<void> {
-  const [{ readInputs, countCandidates }, { workSettings }] = await Promise.all([
+  const [{ readInputs }, { workThatFits }] = await Promise.all([
     import("../stages/setup.ts"),
-    import("../stages/settings.ts"),
+    import("../forecast/fit.ts"),
   ]);
   const inputs = readInputs(options);
   const { setting, reason, warnings } = await settingOf(options, inputs, reporter);
-  warnings.forEach(reporter.warn);
-  const work = workSettings(options, countCandidates(inputs), setting);
+  const { work, warning } = workThatFits(options, inputs, setting);
+  for (const text of [...warnings, ...(warning === undefined ? [] : [warning])]) reporter.warn(text);
   const used = {
     ...{
       n_procs: work.n_procs,

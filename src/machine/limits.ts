@@ -1,0 +1,41 @@
+/** What all allowed cores do at most together, measured by the program's own threads. */
+import { nativeVariants } from "../kernels/native.ts";
+import { Pool } from "../workers/pool.ts";
+import { limitPlan } from "./limit-job.ts";
+import type { Machine } from "./machine.ts";
+import { placeWorkers } from "./placement.ts";
+
+export interface ThreadLimits {
+  readonly threads: number;
+  readonly gflops: number;
+  readonly memoryGbps: number;
+}
+
+const SECONDS = 0.1;
+/** Each thread's three arrays, together: this many times its share of the last-level caches, and at least so much (bytes). */
+const BEYOND_CACHE = 4;
+const LEAST = 2 ** 24;
+
+/** @returns undefined without native kernels */
+export async function measureAllThreads({ topology, allowed }: Machine): Promise<ThreadLimits | undefined> {
+  const [best] = nativeVariants();
+  if (best === undefined) return undefined;
+  const { seats } = placeWorkers(topology, allowed, { smt: false, placement: "auto", reserve: 0 });
+  const caches = topology.caches
+    .filter(({ level }) => level === 3)
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+  const n_numbers = Math.ceil(Math.max(LEAST, (BEYOND_CACHE * caches) / seats.length) / 24 / 8) * 8;
+  const pool = new Pool(seats, best.name);
+  try {
+    pool.start();
+    const measure = async (what: "flops" | "bytes") => {
+      const n_threads = seats.length;
+      const plan = limitPlan({ what, variant: best.name, seconds: SECONDS, n_threads, n_numbers });
+      const rates = await pool.run("limits", plan, n_threads);
+      return rates.reduce((sum, { rate }) => sum + rate, 0) / 1e9;
+    };
+    return { threads: seats.length, gflops: await measure("flops"), memoryGbps: await measure("bytes") };
+  } finally {
+    pool.close();
+  }
+}
