@@ -22,6 +22,7 @@ const HELP: HelpPage = {
     ["dotpe-hpc run GW170814.npz banks/a banks/b --rundir out --n-ext 4096 --seed 7", "two banks, finer"],
     ["dotpe-hpc run GW170814.npz banks/a --dry-run", "what it would do, and how much memory it needs"],
     ["dotpe-hpc run --config out/run_kwargs.json --rundir again", "the same run once more"],
+    ["dotpe-hpc run --benchmark FILE.ts", "a workload of your own: docs/benchmark-modules.md"],
   ],
   more:
     "(in brackets: the default)  snake_case names (--n_ext) work too. Exit codes: docs/exit-codes.md.\n" +

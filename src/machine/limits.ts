@@ -11,7 +11,9 @@ export interface ThreadLimits {
   readonly memoryGbps: number;
 }
 
-const SECONDS = 0.1;
+/** Of one measurement; the best of a few counts, because other programs only make it less. */
+const SECONDS = 0.05;
+const REPEATS = 3;
 /** Each thread's three arrays, together: this many times its share of the last-level caches, and at least so much (bytes). */
 const BEYOND_CACHE = 4;
 const LEAST = 2 ** 24;
@@ -34,7 +36,12 @@ export async function measureAllThreads({ topology, allowed }: Machine): Promise
       const rates = await pool.run("limits", plan, n_threads);
       return rates.reduce((sum, { rate }) => sum + rate, 0) / 1e9;
     };
-    return { threads: seats.length, gflops: await measure("flops"), memoryGbps: await measure("bytes") };
+    const most = async (what: "flops" | "bytes") => {
+      let best = 0;
+      for (let k = 0; k < REPEATS; k++) best = Math.max(best, await measure(what));
+      return best;
+    };
+    return { threads: seats.length, gflops: await most("flops"), memoryGbps: await most("bytes") };
   } finally {
     pool.close();
   }

@@ -139,6 +139,11 @@ export class Likelihoods implements Workload {
     return [...tasks, Math.min(iBatch, tasks[0]), iTile, eTile].join();
   }
 
+  /** A defect of the program, not of its input. */
+  broken(reason: string): Error {
+    return new Error(`the built-in setting: ${reason}`);
+  }
+
   leastBytes({ iBatch }: Setting): number {
     return iBatch * this.sampleBytes;
   }

@@ -1,4 +1,5 @@
 /** A user's own workload as a tuner measures it, and as `run --benchmark` does it. */
+import { DotpeError } from "../errors.ts";
 import { Pool } from "../workers/pool.ts";
 import type { BenchmarkModule } from "./benchmark-module.ts";
 import { loadModule, type ModulePlan } from "./module-job.ts";
@@ -19,8 +20,9 @@ export class ModuleWorkload implements Workload {
   readonly builtIn: Workload["builtIn"];
   /** Of the whole work. */
   readonly n_units: number;
-  private expected: string | undefined;
-  private last: string | undefined;
+  /** Results by the number of units. */
+  private readonly expected = new Map<number, string>();
+  private last: { readonly n: number; readonly result: unknown } | undefined;
 
   private constructor(
     private readonly module: BenchmarkModule,
@@ -50,7 +52,7 @@ export class ModuleWorkload implements Workload {
   private async findSize(): Promise<void> {
     const n = Math.min(this.n_units, CHECKED);
     const start = performance.now();
-    await this.solve(new Pool(1, "ref"), { ...this.builtIn, n_procs: 1 }, n);
+    await this.solveAlone(n);
     const rate = n / ((performance.now() - start) / 1000);
     this.perWorker = Math.max(CHECKED, Math.round(RUN_SECONDS * rate));
   }
@@ -85,21 +87,26 @@ export class ModuleWorkload implements Workload {
 
   async run(pool: Pool, setting: Setting): Promise<void> {
     const n = this.units(setting.n_procs);
-    const found = JSON.stringify(await this.solve(pool, setting, n));
-    this.last = `${n} ${found}`;
-    this.expected ??= this.last;
+    this.last = { n, result: await this.solve(pool, setting, n) };
   }
 
-  /** Results of equally many units must be the same, whatever the setting. */
-  check(): string | undefined {
-    const [n, expected] = [this.last, this.expected].map((text) => text?.split(" ", 1)[0]);
-    if (n !== expected || this.last === this.expected) return undefined;
-    return "the result is not the one of the built-in setting: it depends on how the work is cut";
+  /** The result of so many units must be the same whatever the setting: it is also found by one thread, by the built-in cut. */
+  async check(): Promise<string | undefined> {
+    if (this.last === undefined) return "nothing was computed";
+    const { n, result } = this.last;
+    const expected = this.expected.get(n) ?? JSON.stringify(await this.solveAlone(n));
+    this.expected.set(n, expected);
+    if (JSON.stringify(result) === expected) return undefined;
+    return "the result is not the one of a single thread: it depends on how the work is cut";
+  }
+
+  private solveAlone(n: number): Promise<unknown> {
+    return this.solve(new Pool(1, "ref"), { ...this.builtIn, n_procs: 1 }, n);
   }
 
   async checkDefinition(): Promise<string | undefined> {
     const n = Math.min(this.n_units, CHECKED);
-    const result = await this.solve(new Pool(1, "ref"), { ...this.builtIn, n_procs: 1 }, n);
+    const result = await this.solveAlone(n);
     try {
       this.module.check(this.prepared, result, n);
       return undefined;
@@ -111,6 +118,12 @@ export class ModuleWorkload implements Workload {
   key(setting: Setting): string {
     const { cut, taskSize } = this.plan(setting, this.units(setting.n_procs));
     return [taskSize, cut.batch, cut.tile].join();
+  }
+
+  broken(reason: string): Error {
+    const hint =
+      "The module's `check`, or a result that depends on how the work is cut: docs/benchmark-modules.md.";
+    return new DotpeError("badData", `${this.path}: ${reason}`, hint);
   }
 
   leastBytes(): number {

@@ -62,7 +62,7 @@ const KEPT_SHARE = 0.12;
 const [HIGH_LOAD, SLOWER] = [0.25, 0.9];
 const MAX_OUTLIERS = 0.2;
 
-/** @throws Error if the built-in setting itself gives a wrong answer. */
+/** @throws what the workload says of itself if the built-in setting gives a wrong answer. */
 export async function tune(request: TuneRequest): Promise<Tuned> {
   const bench = new Workbench(request);
   const warnings = loadWarning(request.machine);
@@ -123,7 +123,7 @@ class Workbench {
     if (isNew) await run();
     const found = await timed(run, workload.units(setting.n_procs), effort);
     const megabytes = Math.max(0, most - this.before) / setting.n_procs;
-    const wrong = workload.check() ?? (await this.definition(setting.kernel));
+    const wrong = (await workload.check()) ?? (await this.definition(setting.kernel));
     const large = 1e6 * megabytes > mostBytes ? `${megabytes.toFixed(0)} MB a worker` : undefined;
     const failed = wrong === undefined ? large : `wrong answer: ${wrong}`;
     const seconds = (performance.now() - start) / 1000;
@@ -157,7 +157,7 @@ class Tuning {
   async run(): Promise<Tuned> {
     const { space, search } = this.request;
     const start = await this.answer({ point: space.start, effort: "full" });
-    if (start.timed === undefined) throw new Error(`the built-in setting: ${start.failed}`);
+    if (start.timed === undefined) throw this.request.workload.broken(start.failed ?? "");
     const finished = await this.ask(search);
     // Quick ones too: the comparison says whether it was chance.
     const best = this.candidates.reduce((a, b) => (rateOf(b) > rateOf(a) ? b : a), start);

@@ -16,12 +16,14 @@ export interface Workload {
   /** Does the work once, on a pool that is arranged for the setting. */
   run(pool: Pool, setting: Setting): Promise<void>;
   /** What is wrong with the answer of the last `run`; undefined if nothing is. */
-  check(): string | undefined;
+  check(): string | undefined | Promise<string | undefined>;
   /** Asks the definition of the work for a part of the answer: what differs with these kernels; undefined if nothing does. */
   checkDefinition(kernel: string): Promise<string | undefined>;
   /** Settings with the same key do the same work, with the same number of workers, kernels and hardware threads. */
   key(setting: Setting): string;
   /** Bytes that a thread needs at least. */
   leastBytes(setting: Setting): number;
+  /** The error of a built-in setting that gives a wrong answer. */
+  broken(reason: string): Error;
   close(): void;
 }
