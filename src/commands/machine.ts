@@ -3,6 +3,8 @@ import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
 import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
+import type { Allowed } from "../machine/allowed.ts";
+import type { Topology } from "../machine/topology.ts";
 import type { MachineReport, MeasuredRate } from "../report/machine-report.ts";
 import { printOut } from "./print.ts";
 
@@ -100,19 +102,29 @@ async function describeMachine(captured: string | undefined) {
   const cores = new Map(topology.cpus.toReversed().map(({ core, id }) => [core, id]));
   const state = readState(files, [...cores.values()].reverse());
   const kernels = [...native.variantsFor(topology.flags), "ref"];
-  const memory = Math.min(allowed.memoryBytes, state.availableBytes);
-  const measured = captured === undefined && memory > LEAST_MEMORY ? await measureOneThread() : [];
+  const measured = captured === undefined ? await measure(topology, allowed, state.availableBytes) : [];
   const report: MachineReport = { captured, topology, allowed, state, kernels, measured };
   return { report, raw: files.raw };
 }
 
-/** Bytes. The measurement takes 0.2e9. */
+/** Bytes for the arrays of one thread; all threads together take some times the size of their caches. */
 const LEAST_MEMORY = 1e9;
+const CACHE_TIMES = 8;
 
-async function measureOneThread(): Promise<MeasuredRate[]> {
-  const [{ measureLimits }, { nativeVariants }] = await Promise.all([
-    ...[import("../bench/limits.ts"), import("../kernels/native.ts")],
+/** One thread, then all together if there are several. Nothing where memory is too little, or no kernel is compiled. */
+async function measure(topology: Topology, allowed: Allowed, available: number): Promise<MeasuredRate[]> {
+  const shared = topology.caches.reduce(
+    (sum, { level, bytes }) => sum + (level >= 3 && bytes ? bytes : 0),
+    0,
+  );
+  if (!(Math.min(allowed.memoryBytes, available) > LEAST_MEMORY + CACHE_TIMES * shared)) return [];
+  const [{ measureLimits }, { measureAllThreads }, { nativeVariants }] = await Promise.all([
+    ...[import("../bench/limits.ts"), import("../machine/limits.ts"), import("../kernels/native.ts")],
   ] as const);
-  const best = measureLimits(nativeVariants().slice(0, 1));
-  return best.map(({ gflops, memoryGbps }) => ({ threads: 1, gflops, memoryGbps }));
+  const [best] = measureLimits(nativeVariants().slice(0, 1));
+  if (best === undefined) return [];
+  const all = await measureAllThreads({ topology, allowed });
+  return [{ threads: 1, ...best }, ...(all !== undefined && all.threads > 1 ? [all] : [])].map(
+    ({ threads, gflops, memoryGbps }) => ({ threads, gflops, memoryGbps }),
+  );
 }
