@@ -1,5 +1,6 @@
 /** What tests share: where things are, and how to run the compiled binary. */
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..");
@@ -10,6 +11,10 @@ export const BINARY = join(ROOT, "dist/dotpe-hpc");
 export const FIXTURES = join(ROOT, "test/fixtures");
 /** Larger reference data beside the repository; may be absent: `test.skipIf(!existsSync(SHARED))`. */
 export const SHARED = join(ROOT, "../shared/reference");
+
+/** The user's own settings are neither read nor changed. */
+const CACHE = mkdtempSync(join(tmpdir(), "dotpe-test-cache-"));
+process.on("exit", () => rmSync(CACHE, { recursive: true, force: true }));
 
 export interface BinaryResult {
   /** Exit code; 128 + signal number if a signal ended it. */
@@ -26,7 +31,7 @@ export async function runBinary(
   if (!existsSync(BINARY)) throw new Error("dist/dotpe-hpc is missing: run `make build` first");
   const child = Bun.spawn([BINARY, ...args], {
     cwd: settings.cwd ?? ROOT,
-    env: { ...process.env, ...settings.env },
+    env: { ...process.env, XDG_CACHE_HOME: CACHE, ...settings.env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

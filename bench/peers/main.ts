@@ -106,6 +106,7 @@ async function runOurs(settings: Settings, folder: string, k: number): Promise<R
     settings.bank,
     ...flags,
     "--quiet",
+    "--no-tune",
     "--rundir",
     rundir,
   ];

@@ -54,7 +54,17 @@ export async function measureRun(
   const folder = mkdtempSync(join(tmpdir(), "dotpe-simulate-"));
   const [rundir, trace] = [join(folder, "run"), join(folder, "trace.json")];
   try {
-    const files = ["--rundir", rundir, "--trace", trace, "--json", "--quiet", "--n-procs", `${n_procs}`];
+    const files = [
+      "--rundir",
+      rundir,
+      "--trace",
+      trace,
+      "--json",
+      "--quiet",
+      "--no-tune",
+      "--n-procs",
+      `${n_procs}`,
+    ];
     const start = performance.now();
     const child = Bun.spawn([binary, "run", ...inputs, ...flags, ...files], {
       stdin: "ignore",

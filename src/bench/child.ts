@@ -58,7 +58,7 @@ function errorOf(code: number, stderr: string): DotpeError {
 export async function runProgram(scratch: string, args: readonly string[], keep?: string): Promise<ChildRun> {
   const rundir = keep ?? join(mkdtempSync(join(scratch, "run-")), "out");
   const trace = `${rundir}.trace.json`;
-  const files = ["--rundir", rundir, "--trace", trace, "--quiet"];
+  const files = ["--rundir", rundir, "--trace", trace, "--quiet", "--no-tune"];
   try {
     const { wall, cpu } = await callProgram(["run", ...args, ...files]);
     const timings = JSON.parse(readFileSync(join(rundir, "timings.json"), "utf8"));
