@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { callProgram } from "../bench/child.ts";
+import { hashOf } from "../gw/random.ts";
 import { encodeNpy } from "../io/npy-write.ts";
 import { openNpz } from "../io/npz.ts";
 import { type Options, toRunKwargs } from "../options.ts";
@@ -14,6 +15,8 @@ import { countCandidates, type Inputs } from "../stages/setup.ts";
 export interface TaskSpan {
   readonly kind: string;
   readonly thread: number;
+  /** Number of the task in its job. */
+  readonly task: number;
   readonly seconds: number;
 }
 
@@ -21,6 +24,10 @@ export interface SampleRun {
   /** Bank samples looked at, accepted, extrinsic samples, rows kept. */
   readonly n: number;
   readonly n_accepted: number;
+  /** Incoherent ln likelihoods of those accepted, falling; without the sample that was added. */
+  readonly lnlikes: readonly number[];
+  /** Of that sample; -Infinity without one. */
+  readonly added: number;
   readonly n_e: number;
   readonly n_rows: number;
   readonly seconds: Readonly<Record<string, number>>;
@@ -35,8 +42,6 @@ export interface Samples {
   readonly small: SampleRun;
   /** On some thousands spread over the banks, and the sample that the reference waveform is made of. */
   readonly large: SampleRun;
-  /** Whether that sample was added to the spread ones. */
-  readonly addedBest: boolean;
 }
 
 const FEW = 64;
@@ -66,25 +71,40 @@ export async function measureSamples(options: Options, inputs: Inputs, work: Wor
     const seconds2 = busy(tasksOf(small, "incoherent")) / small.n / work.n_procs;
     const most = options.loadInds ? SOME / 4 : seconds2 * MANY > PATIENCE ? SOME : MANY;
     const chosen = spread(inputs, most);
-    const addedBest = best !== undefined && addSample(chosen, inputs, best);
+    const added = best && addSample(chosen, inputs, best) ? best : undefined;
     const accepted = Math.max(0.02, small.n_accepted / small.n) * Math.min(most, total);
     const n_e = Math.max(LEAST_EXTRINSIC, Math.min(options.nExt, Math.floor(PAIRS / accepted)));
     // The reference of the small run lies in its folder: it is kept until now.
     const kept = join(scratch, "reference.npz");
     if (isNative) writeFileSync(kept, readFileSync(reference));
-    const large = await runOn({ ...base, chosen, n_e, reference: isNative ? kept : reference });
-    return { small, large, addedBest };
+    const large = await runOn({ ...base, chosen, n_e, added, reference: isNative ? kept : reference });
+    return { small, large };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
 }
 
-/** About n of the samples that are looked at, by bank, evenly. */
+/** Samples that stand together: what a thread reads at once. */
+const RUN = 16;
+
+/**
+ * About n of the samples that are looked at, by bank: runs of them, one in each of equal parts, anywhere in it, since banks may
+ * have a period.
+ */
 function spread({ candidates }: Inputs, n: number): number[][] {
   const total = candidates.reduce((sum, { i }) => sum + i.length, 0);
-  return candidates.map(({ i }) => {
+  return candidates.map(({ i }, k) => {
     const n_k = Math.min(i.length, Math.max(1, Math.round((n * i.length) / total)));
-    return Array.from({ length: n_k }, (_, q) => i[Math.floor(((q + 0.5) * i.length) / n_k)]);
+    if (n_k === i.length) return [...i].sort((a, b) => a - b);
+    const parts = Math.max(1, Math.round(n_k / RUN));
+    return Array.from({ length: parts }, (_, q) => {
+      const [first, end] = [q, q + 1].map((part) => Math.floor((part * i.length) / parts));
+      const room = Math.max(1, end - first - RUN + 1);
+      const start = first + ((hashOf(k, q) >>> 0) % room);
+      return [...i.subarray(start, Math.min(start + RUN, end))];
+    })
+      .flat()
+      .sort((a, b) => a - b);
   });
 }
 
@@ -113,10 +133,11 @@ interface ToRun {
   readonly scratch: string;
   readonly chosen: readonly (readonly number[])[];
   readonly n_e: number;
+  readonly added?: readonly [bank: number, i: number];
   readonly reference?: string;
 }
 
-async function runOn({ options, work, scratch, chosen, n_e, reference }: ToRun): Promise<SampleRun> {
+async function runOn({ options, work, scratch, chosen, n_e, added, reference }: ToRun): Promise<SampleRun> {
   const indices = Object.fromEntries(
     chosen.map((i, k) => {
       const path = join(scratch, `indices_${k}.npy`);
@@ -141,7 +162,7 @@ async function runOn({ options, work, scratch, chosen, n_e, reference }: ToRun):
   rmSync(rundir, { recursive: true, force: true });
   const flags = ["--config", config, "--rundir", rundir, "--trace", trace, "--quiet", "--no-tune"];
   const { wall } = await callProgram(["run", ...flags]);
-  return readRun(rundir, trace, wall, chosen.flat().length);
+  return readRun(rundir, trace, wall, chosen, added);
 }
 
 interface Timings {
@@ -156,9 +177,16 @@ interface TraceEvent {
   readonly ts?: number;
   readonly dur?: number;
   readonly tid: number;
+  readonly args?: { readonly task: number };
 }
 
-function readRun(rundir: string, trace: string, wall: number, n: number): SampleRun {
+function readRun(
+  rundir: string,
+  trace: string,
+  wall: number,
+  chosen: readonly (readonly number[])[],
+  added: ToRun["added"],
+): SampleRun {
   const read = (path: string) => JSON.parse(readFileSync(path, "utf8"));
   const timings: Timings = read(join(rundir, "timings.json"));
   const summary = read(join(rundir, "summary_results.json"));
@@ -166,27 +194,36 @@ function readRun(rundir: string, trace: string, wall: number, n: number): Sample
   const events: TraceEvent[] = read(trace).traceEvents;
   const stages = events.filter(({ cat }) => cat === "stage");
   const tasks: Record<string, TaskSpan[]> = {};
-  for (const { name: kind, cat, ts = 0, dur = 0, tid: thread } of events) {
+  for (const { name: kind, cat, ts = 0, dur = 0, tid: thread, args } of events) {
     if (cat !== "task") continue;
     const stage = stages.findLast((one) => (one.ts ?? 0) <= ts)?.name ?? "setup";
     tasks[stage] ??= [];
-    tasks[stage].push({ kind, thread, seconds: dur / 1e6 });
+    tasks[stage].push({ kind, thread, task: args?.task ?? 0, seconds: dur / 1e6 });
   }
+  const accepted = chosen.flatMap((_, bank) => {
+    const npz = openNpz(join(rundir, "banks", bankId(bank), "intrinsic_samples.npz"));
+    const lnlikes = npz.get("incoherent_lnlikes").toFloat64();
+    return [...npz.get("inds").toInt32()].map((i, at) => ({ bank, i, lnlike: lnlikes[at] }));
+  });
+  const isAdded = ({ bank, i }: { bank: number; i: number }) => bank === added?.[0] && i === added[1];
+  const others = accepted.filter((one) => !isAdded(one));
   return {
-    ...{ n, n_accepted: summary.n_i_inds_used, n_e: kwargs.n_ext, n_rows: summary.n_rows },
+    n: chosen.flat().length - (added === undefined ? 0 : 1),
+    n_accepted: accepted.length,
+    lnlikes: others.map(({ lnlike }) => lnlike).sort((a, b) => b - a),
+    added: accepted.find(isAdded)?.lnlike ?? -Infinity,
+    ...{ n_e: kwargs.n_ext, n_rows: summary.n_rows },
     seconds: Object.fromEntries(timings.stages.map(({ name, seconds }) => [name, seconds])),
     ...{ tasks, around: wall - timings.total_seconds, peakMB: timings.peak_memory_mb },
   };
 }
 
-/** Tasks that grow with the bank, of a stage: others, of stage 4, run beside them. */
-const GROWING: Readonly<Record<string, readonly string[]>> = {
-  incoherent: ["incoherent"],
-  coherent: ["scan", "rows", "count"],
-};
+/** Tasks that grow with the bank, of a stage: those of stage 4 run beside them, and the scan finds the best soon. */
+const GROWING = { incoherent: "incoherent", coherent: "rows" };
 
-export function tasksOf({ tasks }: SampleRun, stage: "incoherent" | "coherent"): readonly TaskSpan[] {
-  return (tasks[stage] ?? []).filter(({ kind }) => GROWING[stage].includes(kind));
+/** In the order in which they began. */
+export function tasksOf({ tasks }: SampleRun, stage: keyof typeof GROWING): readonly TaskSpan[] {
+  return (tasks[stage] ?? []).filter(({ kind }) => kind === GROWING[stage]);
 }
 
 /** Seconds of all threads together. */

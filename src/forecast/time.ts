@@ -3,7 +3,7 @@
  * part that the threads share, per bank sample in stage 2 and per pair of accepted and extrinsic samples in stage 5.
  */
 import type { Shares, Sizes } from "./memory.ts";
-import { busy, type SampleRun, type Samples, type TaskSpan, tasksOf } from "./samples.ts";
+import { type SampleRun, type Samples, type TaskSpan, tasksOf } from "./samples.ts";
 
 export interface StageTime {
   readonly name: string;
@@ -30,14 +30,49 @@ const POSTERIOR_ROW = 0.11e-6;
 const SELECT = 0.1e-6;
 /** A pass that finds too many rows is given up; the best is searched in all pairs, rows are counted, then made again. */
 const PASSES_OF_CUT = 2.8;
-/** First tasks of a thread: in them its code is compiled. */
-const WARM_UP = 2;
 
-/** Shares and counts that the large run says of the whole one. */
-export function measuredShares({ large, addedBest }: Samples, { n_phi }: Sizes): Shares {
-  const added = addedBest ? 1 : 0;
+/** Accepted samples of the whole run. */
+interface Accepted {
+  readonly expected: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Likelihoods from which the tail beyond the best is guessed, at most. */
+const TAIL = 20;
+
+/**
+ * The best sample of a bank is better than the best of a few, and with it the threshold rises. How much, an exponential tail
+ * says: too much, since likelihoods end somewhere. No more at all is too little. Expected is the middle.
+ */
+export function acceptedOf({ large }: Samples, n: number, maxDrop: number, loadInds: boolean): Accepted {
+  const { lnlikes, added } = large;
+  const n_known = lnlikes.length + (added > -Infinity ? 1 : 0);
+  if (loadInds) return { expected: n, low: n, high: n };
+  if (large.n >= n) return { expected: n_known, low: n_known, high: n_known };
+  const k = Math.min(TAIL, lnlikes.length - 1);
+  const mean = lnlikes.slice(0, k).reduce((sum, lnl) => sum + lnl, 0) / k;
+  const scale = k > 0 ? mean - lnlikes[k] : 0;
+  const least = Math.max(lnlikes[0] ?? 0, added);
+  const most = Math.max(least, (lnlikes[0] ?? 0) + scale * Math.log(n / large.n));
+  const above = (best: number) => lnlikes.filter((lnl) => lnl > best - maxDrop).length;
+  const scaled = (count: number) => Math.min(n, Math.max(1, Math.round((count / large.n) * n)));
+  const [few, many] = [above(most), above(least)];
   return {
-    accepted: Math.max(0, large.n_accepted - added) / Math.max(1, large.n - added),
+    expected: scaled(above((most + least) / 2)),
+    low: scaled(few - 2 * Math.sqrt(few)),
+    high: scaled(many + 2 * Math.sqrt(many + 1)),
+  };
+}
+
+/** Of the rows of the large run; of `n_accepted` samples. */
+export function measuredShares(
+  { large }: Samples,
+  { n_phi, n_candidates }: Sizes,
+  n_accepted: number,
+): Shares {
+  return {
+    accepted: n_accepted / n_candidates,
     rows: Math.min(1, large.n_rows / (large.n_accepted * large.n_e * n_phi)),
   };
 }
@@ -46,27 +81,19 @@ export function forecastTime(
   samples: Samples,
   sizes: Sizes,
   n_procs: number,
-  loadInds: boolean,
+  accepted: Accepted,
 ): TimeForecast {
-  const { large, addedBest } = samples;
-  const shares = measuredShares(samples, sizes);
-  const { n_candidates } = sizes;
-  const isAll = large.n >= n_candidates;
-  const counted = large.n_accepted - (addedBest ? 1 : 0);
-  const spread = isAll || loadInds ? 0 : 2 * Math.sqrt(counted + 1);
-  const scaled = (n: number) =>
-    Math.min(n_candidates, Math.max(1, Math.round((n / large.n) * n_candidates) + (addedBest ? 1 : 0)));
-  const [middle, low, high] = [counted, Math.max(0, counted - spread), counted + spread].map(scaled);
-  const of = (n_accepted: number) => stagesOf(samples, sizes, n_procs, n_accepted, shares.rows);
+  const { rows } = measuredShares(samples, sizes, accepted.expected);
+  const of = (n_accepted: number) => stagesOf(samples, sizes, n_procs, n_accepted, rows);
   const sum = (stages: readonly StageTime[]) => stages.reduce((total, { seconds }) => total + seconds, 0);
-  const stages = of(middle);
+  const stages = of(accepted.expected);
   return {
     stages,
     seconds: sum(stages),
-    low: sum(of(low)) * (1 - RATE_ERROR),
-    high: sum(of(high)) * (1 + RATE_ERROR),
-    ...{ n_accepted: middle, n_acceptedLow: low, n_acceptedHigh: high },
-    n_rows: Math.min(sizes.sizeLimit, Math.round(middle * sizes.n_e * sizes.n_phi * shares.rows)),
+    low: sum(of(accepted.low)) * (1 - RATE_ERROR),
+    high: sum(of(accepted.high)) * (1 + RATE_ERROR),
+    ...{ n_accepted: accepted.expected, n_acceptedLow: accepted.low, n_acceptedHigh: accepted.high },
+    n_rows: Math.min(sizes.sizeLimit, Math.round(accepted.expected * sizes.n_e * sizes.n_phi * rows)),
   };
 }
 
@@ -100,27 +127,29 @@ function stagesOf(
   ];
 }
 
-/** What the threads did of a stage, but for their warming up, times `factor`; the rest as it was. */
+/** What the threads did of a stage when their code was compiled, times `factor`; the rest as it was. */
 function scaledStage(
   run: SampleRun,
   name: "incoherent" | "coherent",
   n_procs: number,
   factor: number,
 ): number {
-  const done = tasksOf(run, name);
-  const work = busy(done) - warmUp(done);
-  return Math.max(0, run.seconds[name] - work / n_procs) + (work * factor) / n_procs;
+  const work = steadySeconds(tasksOf(run, name)) / n_procs;
+  return Math.max(0, run.seconds[name] - work) + work * factor;
 }
 
-/** What the first tasks of each thread and kind took beyond the median. */
-function warmUp(tasks: readonly TaskSpan[]): number {
-  let extra = 0;
-  for (const ofKind of Map.groupBy(tasks, ({ kind }) => kind).values()) {
-    const sorted = ofKind.map(({ seconds }) => seconds).sort((a, b) => a - b);
-    const median = sorted[sorted.length >> 1];
-    for (const ofThread of Map.groupBy(ofKind, ({ thread }) => thread).values()) {
-      for (const { seconds } of ofThread.slice(0, WARM_UP)) extra += Math.max(0, seconds - median);
+/** What all tasks would take if each took what the later half of its job's tasks in its thread did, in the mean. */
+function steadySeconds(tasks: readonly TaskSpan[]): number {
+  let sum = 0;
+  for (const ofThread of Map.groupBy(tasks, ({ thread }) => thread).values()) {
+    // A job begins where the numbers of the tasks fall.
+    for (let start = 0; start < ofThread.length; ) {
+      let end = start + 1;
+      while (end < ofThread.length && ofThread[end].task > ofThread[end - 1].task) end++;
+      const later = ofThread.slice(start + ((end - start) >> 1), end);
+      sum += ((end - start) * later.reduce((total, { seconds }) => total + seconds, 0)) / later.length;
+      start = end;
     }
   }
-  return extra;
+  return sum;
 }
