@@ -56,8 +56,8 @@ describe("control groups v2", () => {
     });
     expect(allowed).toMatchObject({ quota: 3.5, memoryBytes: 2 ** 32 });
     expect(told(allowed)).toEqual([
-      "cpu.max of /user.slice: 350000 100000 us",
-      "cpu.max of /user.slice/job 1/step: 40000 10000 us",
+      "cpu.max of /user.slice: 350000 us in 100000 us",
+      "cpu.max of /user.slice/job 1/step: 40000 us in 10000 us",
       "memory.max of /user.slice: 8589934592",
       "memory.high of /user.slice/job 1: 4294967296",
       "memory.max of /user.slice/job 1/step: 17179869184",
@@ -104,8 +104,8 @@ describe("control groups v2", () => {
     const files = { ...inside, "/proc/self/mountinfo": bound, "/proc/self/cgroup": "0::/docker/abc/inner" };
     expect(read(files)).toMatchObject({ quota: 1 });
     expect(told(read(files))).toEqual([
-      "cpu.max of /docker/abc: 200000 100000 us",
-      "cpu.max of /docker/abc/inner: 100000 100000 us",
+      "cpu.max of /docker/abc: 200000 us in 100000 us",
+      "cpu.max of /docker/abc/inner: 100000 us in 100000 us",
     ]);
   });
 
@@ -145,8 +145,8 @@ describe("control groups v1", () => {
     });
     expect(allowed).toMatchObject({ cpus: [4, 5, 6], quota: 1.5, memoryBytes: 2 ** 30 });
     expect(told(allowed).slice(3)).toEqual([
-      "cpu.cfs_quota_us of /a: 150000 100000 us",
-      "cpu.cfs_quota_us of /a/b: 400000 100000 us",
+      "cpu.cfs_quota_us of /a: 150000 us in 100000 us",
+      "cpu.cfs_quota_us of /a/b: 400000 us in 100000 us",
       "memory.limit_in_bytes of /a: 1073741824",
     ]);
   });

@@ -23,7 +23,15 @@ function describeCaptured(files: FoldedFiles) {
   const topology = readTopology(system);
   const allowed = readAllowed(system, topology, {});
   const state = readState(system, [0]);
-  return { captured: "there", topology, allowed, state, kernels: ["ref"], measured: [] };
+  return {
+    captured: "there",
+    topology,
+    allowed,
+    workers: ["1 worker"],
+    state,
+    kernels: ["ref"],
+    measured: [],
+  };
 }
 
 function tree(files: FoldedFiles): string[] {

@@ -88,13 +88,15 @@ function checkCaptured(folder: string): void {
 
 /** @param captured a folder; nothing is measured then, and the environment says nothing of that machine. */
 async function describeMachine(captured: string | undefined) {
-  const [{ SystemFiles }, { readTopology }, { readAllowed }, { readState }, native] = await Promise.all([
+  const [{ SystemFiles }, { readTopology }, { readAllowed }] = await Promise.all([
     ...[
       import("../machine/system-files.ts"),
       import("../machine/topology.ts"),
       import("../machine/allowed.ts"),
     ],
-    ...[import("../machine/state.ts"), import("../kernels/native.ts")],
+  ] as const);
+  const [{ placeWorkers }, { readState }, native] = await Promise.all([
+    ...[import("../machine/placement.ts"), import("../machine/state.ts"), import("../kernels/native.ts")],
   ] as const);
   const files = new SystemFiles(captured, { keep: true });
   const topology = readTopology(files, { everyCore: true });
@@ -103,7 +105,8 @@ async function describeMachine(captured: string | undefined) {
   const state = readState(files, [...cores.values()].reverse());
   const kernels = [...native.variantsFor(topology.flags), "ref"];
   const measured = captured === undefined ? await measure(topology, allowed, state.availableBytes) : [];
-  const report: MachineReport = { captured, topology, allowed, state, kernels, measured };
+  const workers = placeWorkers(topology, allowed, { smt: false, placement: "auto" }).reasons;
+  const report: MachineReport = { captured, topology, allowed, workers, state, kernels, measured };
   return { report, raw: files.raw };
 }
 

@@ -115,10 +115,11 @@ function groupLimits(
 function quotaOf(files: SystemFiles) {
   return ({ version, folder }: GroupFolder): Reading[] => {
     const names = version === 2 ? ["cpu.max"] : ["cpu.cfs_quota_us", "cpu.cfs_period_us"];
-    const found = names.map((name) => files.line(`${folder}/${name}`) ?? "").join(" ");
-    const match = /^(\d{1,15}) (\d{1,15})$/.exec(found);
-    const cores = match ? Number(match[1]) / Number(match[2]) : NaN;
-    return cores > 0 && cores < Infinity ? [{ file: names[0], found: `${found} us`, cores }] : [];
+    const numbers = names.map((name) => files.line(`${folder}/${name}`) ?? "").join(" ");
+    const [, quota, period] = /^(\d{1,15}) (\d{1,15})$/.exec(numbers) ?? [];
+    const cores = Number(quota) / Number(period);
+    const found = `${quota} us in ${period} us`;
+    return cores > 0 && cores < Infinity ? [{ file: names[0], found, cores }] : [];
   };
 }
 

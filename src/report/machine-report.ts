@@ -19,6 +19,8 @@ export interface MachineReport {
   readonly captured: string | undefined;
   readonly topology: Topology;
   readonly allowed: Allowed;
+  /** How many threads a run starts there unless told otherwise, and why. */
+  readonly workers: readonly string[];
   readonly state: MachineState;
   /** Variants of the kernels that it runs, best first. */
   readonly kernels: readonly string[];
@@ -30,7 +32,7 @@ export function formatMachine(report: MachineReport): string {
   const { topology, allowed, state } = report;
   const parts = [
     formatHead(report),
-    formatAllowed(topology, allowed),
+    formatAllowed(report),
     [...drawTree(topology, allowed), ""].join("\n"),
     formatCaches(topology),
     formatNodes(topology),
@@ -77,7 +79,8 @@ function formatHead({ captured, topology, kernels }: MachineReport): string {
   return formatTable(rows, 2);
 }
 
-function formatAllowed(topology: Topology, { cpus, quota, memoryBytes, limits }: Allowed): string {
+function formatAllowed({ topology, allowed, workers }: MachineReport): string {
+  const { cpus, quota, memoryBytes, limits } = allowed;
   const set = new Set(cpus);
   const cores = groupBy(
     topology.cpus.filter(({ id }) => set.has(id)),
@@ -88,8 +91,9 @@ function formatAllowed(topology: Topology, { cpus, quota, memoryBytes, limits }:
       "  CPUs",
       `${formatBriefly(cpus)}: ${cpus.length} of ${topology.cpus.length}, on ${count(cores, "core")}`,
     ],
-    ["  time", quota === Infinity ? "no quota" : `of ${cores_(quota)}`],
+    ["  time", quota === Infinity ? "no quota" : coresWorth(quota)],
     ["  memory", `${formatBytes(memoryBytes)} of ${formatBytes(topology.memoryBytes)}`],
+    ["  workers", workers.join("; ")],
   ];
   const told = limits.map((limit) => [`  ${limit.source}`, meaning(limit), limit.found]);
   return `This program may use\n${formatTable(rows, 2)}because of\n${formatTable(told, 3)}`;
@@ -97,11 +101,11 @@ function formatAllowed(topology: Topology, { cpus, quota, memoryBytes, limits }:
 
 function meaning({ cpus, cores, memoryBytes }: Limit): string {
   if (cpus !== undefined) return count(cpus.length, "CPU");
-  if (cores !== undefined) return cores_(cores);
+  if (cores !== undefined) return coresWorth(cores);
   return memoryBytes === undefined ? "-" : formatBytes(memoryBytes);
 }
 
-function cores_(cores: number): string {
+function coresWorth(cores: number): string {
   return count(Number(cores.toFixed(3)), "core");
 }
 
