@@ -29,7 +29,7 @@ describe("tune, then run", () => {
 
   test("measures the real work within its candidates, checks every answer, and remembers", async () => {
     const { code, stdout, stderr } = await call("tune", event, bank, ...SMALL, "--budget", "6s", "--json");
-    expect(stderr).toStartWith("tuning for d3 m4 b384 t32 o16 e64 i1k, 520 bank samples in memory");
+    expect(stderr).toStartWith("tuning for d3 m4 b384 t32 o16 e64 i1k, 520 bank samples");
     expect(code).toBe(0);
     const { candidates, setting, built_in, path, signature } = JSON.parse(stdout);
     expect(candidates.length).toBeGreaterThan(1);

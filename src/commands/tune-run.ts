@@ -54,7 +54,14 @@ function tuneLikelihoods(command: TuneCommand, machine: Machine, tell: (text: st
     const known = alreadyKnown(command, signature, machine);
     if (known !== undefined) return known;
     tell(`tuning for ${signature.parts.workload}, ${countCandidates(read)} bank samples in memory\n`);
-    return tuneRun(options, read, machine, signature, howOf(command, whereOf(options), tell));
+    return tuneRun(
+      options,
+      read,
+      countCandidates(like),
+      machine,
+      signature,
+      howOf(command, whereOf(options), tell),
+    );
   });
 }
 

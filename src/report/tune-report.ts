@@ -3,7 +3,7 @@ import { brief, formatTable } from "../bench/table.ts";
 import { settingText } from "../tune/cache-list.ts";
 import type { TuneOutcome } from "../tune/session.ts";
 import type { Setting } from "../tune/setting.ts";
-import type { Candidate } from "../tune/tune.ts";
+import { type Candidate, longest } from "../tune/tune.ts";
 
 const BEST_SHOWN = 8;
 const BAR = 40;
@@ -11,14 +11,14 @@ const BAR = 40;
 export function formatTuned(outcome: TuneOutcome, unit: string, path: string | undefined): string {
   return [
     candidateTable(outcome, unit),
-    batchChart(outcome.candidates, unit),
+    batchChart(longest(outcome.candidates), unit),
     verdict(outcome),
     ...(path === undefined ? [] : [`remembered in ${path}\n`]),
   ].join("\n");
 }
 
 function candidateTable({ candidates, start }: TuneOutcome, unit: string): string {
-  const ranked = candidates.toSorted((a, b) => rateOf(b) - rateOf(a));
+  const ranked = longest(candidates).toSorted((a, b) => rateOf(b) - rateOf(a));
   const shown = [...new Set([...ranked.slice(0, BEST_SHOWN), start])].filter(
     ({ timed }) => timed !== undefined,
   );

@@ -23,7 +23,7 @@ export interface Choice {
 }
 
 /** Time (s) for a tune before a run: long runs gain more by it. */
-const BUDGET = { least: 2, most: 20, samplesPerSecond: 25_000 };
+const BUDGET = { least: 5, most: 20, samplesPerSecond: 25_000 };
 
 /** What the options of a run say of where its threads may be. */
 export function whereOf({ placement, numa, reserve }: Options): Where {
@@ -78,7 +78,7 @@ export async function chooseSetting(
   tell(
     `nothing is known of this machine: measuring for ${seconds.toFixed(0)} s what is fastest (once; --no-tune skips it)`,
   );
-  const outcome = await tuneRun(options, inputs, machine, signature, {
+  const outcome = await tuneRun(options, inputs, n, machine, signature, {
     ...{ search: DEFAULT_SEARCH, seed: 0, budgetSeconds: seconds, started: performance.now() },
     ...{ where: whereOf(options), mostBytes: undefined, memoryFraction: options.memoryFraction },
   });
@@ -104,10 +104,11 @@ function similar({ parts }: Signature, machine: Machine): CacheEntry | undefined
   return entries.sort((a, b) => (a.created < b.created ? 1 : -1))[0];
 }
 
-/** Measures on a slice of the run's own banks. */
+/** Measures on a slice of the run's own banks, for a run on so many of their samples. */
 export function tuneRun(
   options: Options,
   inputs: Inputs,
+  n_candidates: number,
   machine: Machine,
   signature: Signature,
   how: TuneHow,
@@ -115,7 +116,7 @@ export function tuneRun(
   return inScratch(async (scratch) => {
     const { Likelihoods } = await import("./likelihoods.ts");
     const most = mostWorkers(machine, how.where);
-    const workload = await Likelihoods.open(options, inputs, scratch, most, machine.topology);
+    const workload = await Likelihoods.open(options, inputs, n_candidates, scratch, most, machine.topology);
     try {
       return await tuneSession(workload, machine, signature, how);
     } finally {

@@ -14,7 +14,7 @@ import { writeRows } from "../stages/evaluate.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
 import { RowFiles } from "../stages/row-files.ts";
 import { BUILT_IN, incoherentTaskSize } from "../stages/settings.ts";
-import { countCandidates, type Inputs, readInputs } from "../stages/setup.ts";
+import { type Inputs, readInputs } from "../stages/setup.ts";
 import { Pool } from "../workers/pool.ts";
 import { type Answers, differenceByBlock, differenceFromDefinition, firstBlock } from "./answers.ts";
 import { coherentPlanOf, type Problem, Problems } from "./problems.ts";
@@ -65,12 +65,14 @@ export class Likelihoods implements Workload {
   /**
    * Prepares the slice: runs the inference on it once.
    * @param inputs of the run that is to be tuned, which `options` describe
+   * @param n_candidates bank samples that it looks at
    * @param most workers of a candidate
    * @throws DotpeError as a run does.
    */
   static async open(
     options: Options,
     inputs: Inputs,
+    n_candidates: number,
     scratch: string,
     most: number,
     topology: Topology,
@@ -82,7 +84,7 @@ export class Likelihoods implements Workload {
     await runInference(onSlice, SILENT_REPORTER);
     const onBank = { ...onSlice, banks: [bank] };
     const read = readInputs(onBank);
-    const problems = new Problems(onBank, read, base, n, countCandidates(inputs));
+    const problems = new Problems(onBank, read, base, n, n_candidates);
     const files = RowFiles.create({
       merged: join(scratch, "merged.feather"),
       banks: [join(scratch, "bank.feather")],

@@ -17,7 +17,7 @@ import type { Inputs } from "../stages/setup.ts";
 import type { Setting } from "./setting.ts";
 
 /** (i, e, o) of a worker in stage 5: as long as stage 2 takes, about. */
-const VOLUME = 2 ** 21;
+const VOLUME = 2 ** 20;
 /** Samples, and accepted ones, that the definition of the kernels is asked about. */
 const [FEW, FEW_ACCEPTED] = [16, 2];
 

@@ -159,8 +159,8 @@ class Tuning {
     const start = await this.answer({ point: space.start, effort: "full" });
     if (start.timed === undefined) throw this.request.workload.broken(start.failed ?? "");
     const finished = await this.ask(search);
-    // Quick ones too: the comparison says whether it was chance.
-    const best = this.candidates.reduce((a, b) => (rateOf(b) > rateOf(a) ? b : a), start);
+    // Quick ones too, of settings that were never measured at length: the comparison says whether it was chance.
+    const best = longest(this.candidates).reduce((a, b) => (rateOf(b) > rateOf(a) ? b : a), start);
     const found = best === start ? undefined : await this.compare(best.setting, start.setting);
     const sum = (of: (timed: Timed) => number) =>
       this.candidates.reduce((n, { timed }) => n + (timed ? of(timed) : 0), 0);
@@ -236,6 +236,16 @@ class Tuning {
       n >= PAIRS.most || (n >= PAIRS.least && performance.now() + pair(n) > deadline);
     return duel(rates, enough);
   }
+}
+
+/** One measurement of each setting. */
+export function longest(candidates: readonly Candidate[]): Candidate[] {
+  const bySetting = new Map<string, Candidate>();
+  for (const one of candidates) {
+    const key = JSON.stringify(one.setting);
+    if (one.effort === "full" || !bySetting.has(key)) bySetting.set(key, one);
+  }
+  return [...bySetting.values()];
 }
 
 const rateOf = ({ timed }: Candidate): number => timed?.rate ?? 0;
