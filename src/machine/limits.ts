@@ -15,8 +15,10 @@ export interface ThreadLimits {
 const SECONDS = 0.05;
 const REPEATS = 3;
 /** Each thread's three arrays, together: this many times its share of the last-level caches, and at least so much (bytes). */
-const BEYOND_CACHE = 4;
+const BEYOND_CACHE = 12;
 const LEAST = 2 ** 24;
+/** ... but of the allowed memory, all together, not more than this share. */
+const MOST_SHARE = 0.25;
 
 /** @returns undefined without native kernels */
 export async function measureAllThreads({ topology, allowed }: Machine): Promise<ThreadLimits | undefined> {
@@ -26,7 +28,9 @@ export async function measureAllThreads({ topology, allowed }: Machine): Promise
   const caches = topology.caches
     .filter(({ level }) => level === 3)
     .reduce((sum, { bytes }) => sum + bytes, 0);
-  const n_numbers = Math.ceil(Math.max(LEAST, (BEYOND_CACHE * caches) / seats.length) / 24 / 8) * 8;
+  const wanted = Math.max(LEAST, (BEYOND_CACHE * caches) / seats.length);
+  const bytes = Math.min(wanted, (MOST_SHARE * allowed.memoryBytes) / seats.length);
+  const n_numbers = Math.ceil(bytes / 24 / 8) * 8;
   const pool = new Pool(seats, best.name);
   try {
     pool.start();
