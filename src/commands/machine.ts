@@ -47,6 +47,7 @@ const HELP: HelpPage = {
 /** Each has its own options. */
 const MORE = {
   env: () => import("./machine-env.ts"),
+  check: () => import("./machine-check.ts"),
   estimate: () => import("./machine-estimate.ts"),
 };
 

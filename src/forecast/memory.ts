@@ -52,7 +52,11 @@ export function sizesOf(inputs: Inputs, options: Options): Sizes {
 }
 
 /** With the default of 20 about these shares of three banks were accepted and kept; larger drops let more pass, as measured. */
-export function assumedShares({ maxIncoherentLnlikeDrop, maxBestfitLnlikeDiff, loadInds }: Options): Shares {
+export function assumedShares({
+  maxIncoherentLnlikeDrop,
+  maxBestfitLnlikeDiff,
+  loadInds,
+}: Pick<Options, "maxIncoherentLnlikeDrop" | "maxBestfitLnlikeDiff" | "loadInds">): Shares {
   return {
     accepted: loadInds ? 1 : Math.min(1, 0.03 * (maxIncoherentLnlikeDrop / 20) ** 3),
     rows: Math.min(1, 0.006 * (maxBestfitLnlikeDiff / 20) ** 1.6),
