@@ -115,7 +115,7 @@ async function needsOf(options: Options | undefined, machine: Machine): Promise<
 }
 
 /** Bytes of a row in both files, and of everything else that is written. */
-const ROW_BYTES = 130;
+const ROW_BYTES = 105;
 const OTHER_BYTES = 50e6;
 
 async function foldersOf(options: Options | undefined, dir: string | undefined): Promise<FolderToCheck[]> {
