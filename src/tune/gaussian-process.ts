@@ -38,7 +38,6 @@ export interface GaussianProcess {
   predict(x: readonly number[]): Prediction;
 }
 
-const W = Number(Bun.env.W ?? 0);
 /** Matern covariance of order 5/2, 1 at distance 0. */
 export function matern52(distance: number): number {
   const r = Math.sqrt(5) * distance;
@@ -56,14 +55,12 @@ export function fitGaussianProcess(
   const n_d = lengths.length;
   const covariance = (a: readonly number[], b: readonly number[]) => {
     let sum = 0;
-    let add = 0;
     for (let d = 0; d < n_d; d++) {
       const apart = named[d] ? Number(a[d] !== b[d]) : a[d] - b[d];
       const distance = apart / lengths[d];
       sum += distance * distance;
-      if (W > 0) add += distance === 0 ? 1 : matern52(Math.abs(distance));
     }
-    return scale * scale * ((1 - W) * matern52(Math.sqrt(sum)) + (W * add) / n_d);
+    return scale * scale * matern52(Math.sqrt(sum));
   };
 
   const k = Matrix.zeros(n, n);
