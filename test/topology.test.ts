@@ -178,6 +178,14 @@ describe("what no other tool says", () => {
     expect(fixture("128arm-2pa2n8cluster4co").flags).toContain("asimd");
   });
 
+  test("models beyond the first pages of /proc/cpuinfo count too", () => {
+    const block = (part: string) =>
+      `Features\t: ${"asimd ".repeat(40)}\nCPU implementer\t: 0x41\nCPU part\t: ${part}`;
+    const blocks = [...Array(90).fill(block("0xd4f")), ...Array(6).fill(block("0xabc"))];
+    const { model } = read({ "/proc/cpuinfo": blocks.join("\n\n") });
+    expect(model).toBe("90 x ARM Neoverse-V2, 6 x ARM part 0xabc");
+  });
+
   test("state: clock, governor, huge pages", () => {
     const files = new FoldedSystem(readFixture("20em64t-hybrid").files);
     const { clock } = readState(files, [0, 5, 12]);
