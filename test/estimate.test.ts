@@ -110,11 +110,12 @@ describe("time", () => {
     expect(stage({ n_e: 10_240 }, 100, "coherent")).toBeCloseTo(stage({}, 1000, "coherent"), 6);
   });
 
-  test("more rows than the limit: the pass is made again", () => {
-    const cut = { sizeLimit: 10_000 };
-    expect(stage(cut, 100, "coherent")).toBeGreaterThan(stage({}, 100, "coherent") + 1.5 * 0.02);
-    const { n_rows } = forecastTime(samples, { ...SIZES, ...cut }, 2, accepted);
+  test("more rows than the limit: the pass is made again, and few rows are written", () => {
+    const { n_rows } = forecastTime(samples, { ...SIZES, sizeLimit: 10_000 }, 2, accepted);
     expect(n_rows).toBe(10_000);
+    const [all, half, few] = [1e7, 25_600, 1].map((sizeLimit) => stage({ sizeLimit }, 100, "coherent"));
+    expect(half).toBeGreaterThan(all);
+    expect(few).toBeLessThan(all);
   });
 
   test("low and high enclose what is expected", () => {

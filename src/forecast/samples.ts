@@ -51,7 +51,7 @@ const MANY = 4096;
 /** Where stage 2 needs longer than this for `MANY`, fewer are taken (s). */
 const PATIENCE = 2;
 /** Pairs of accepted and extrinsic samples in the large run, about; and extrinsic samples, at least. */
-const PAIRS = 2 ** 19;
+const PAIRS = 2 ** 18;
 const LEAST_EXTRINSIC = 128;
 
 /**
@@ -127,6 +127,8 @@ function addSample(
   return true;
 }
 
+const NO_LIMIT = 1e12;
+
 interface ToRun {
   readonly options: Options;
   readonly work: WorkSettings;
@@ -151,6 +153,8 @@ async function runOn({ options, work, scratch, chosen, n_e, added, reference }: 
     ...{ n_ext: n_e, n_procs: work.n_procs, kernel: work.kernel, i_batch: work.batchItems },
     ...{ i_tile: work.iTile, e_tile: work.eTile },
     batches_per_task: Math.max(1, Math.round(work.taskItems / work.batchItems)),
+    // Rows beyond the limit make the stage another one: they are counted here, and reckoned with later.
+    size_limit: NO_LIMIT,
     ...{ rundir: null, event_dir: null, i_int_start: 0, truth: null, save_timeshifts: false },
     ...(reference !== undefined && { reference }),
     ...(options.loadInds ? { inds_path: indices } : { preselected_indices: indices }),

@@ -28,8 +28,11 @@ const RATE_ERROR = 0.15;
 const POSTERIOR_ROW = 0.11e-6;
 /** Of a bank sample in the parent alone, after stage 2 (s). */
 const SELECT = 0.1e-6;
-/** A pass that finds too many rows is given up; the best is searched in all pairs, rows are counted, then made again. */
-const PASSES_OF_CUT = 2.8;
+/**
+ * A pass that finds too many rows is given up at the limit; then all pairs are evaluated three times: for the best, to count
+ * the rows, to make those within the limit. Of a pass that writes everything, evaluating is this share and writing the rest.
+ */
+const EVALUATING = 0.2;
 
 /** Accepted samples of the whole run. */
 interface Accepted {
@@ -106,7 +109,7 @@ function stagesOf(
 ): StageTime[] {
   const rows = n_accepted * sizes.n_e * sizes.n_phi * rowShare;
   const isCut = rows > sizes.sizeLimit;
-  const passes = isCut ? PASSES_OF_CUT + sizes.sizeLimit / rows : 1;
+  const passes = isCut ? 3 * EVALUATING + 2 * (1 - EVALUATING) * (sizes.sizeLimit / rows) : 1;
   const pairs = n_accepted * sizes.n_e * passes;
   const incoherent = scaledStage(large, "incoherent", n_procs, sizes.n_candidates / large.n);
   return [
@@ -134,12 +137,13 @@ function scaledStage(
   n_procs: number,
   factor: number,
 ): number {
-  const work = steadySeconds(tasksOf(run, name)) / n_procs;
+  // Tasks of stage 2 are alike: those that take longer were disturbed. Those of stage 5 differ by their rows.
+  const work = steadySeconds(tasksOf(run, name), name === "incoherent" ? lowerQuartile : mean) / n_procs;
   return Math.max(0, run.seconds[name] - work) + work * factor;
 }
 
-/** What all tasks would take if each took what the later half of its job's tasks in its thread did, in the mean. */
-function steadySeconds(tasks: readonly TaskSpan[]): number {
+/** What all tasks would take if each took what is typical of the later half of its job's tasks in its thread. */
+function steadySeconds(tasks: readonly TaskSpan[], typical: (seconds: readonly number[]) => number): number {
   let sum = 0;
   for (const ofThread of Map.groupBy(tasks, ({ thread }) => thread).values()) {
     // A job begins where the numbers of the tasks fall.
@@ -147,9 +151,12 @@ function steadySeconds(tasks: readonly TaskSpan[]): number {
       let end = start + 1;
       while (end < ofThread.length && ofThread[end].task > ofThread[end - 1].task) end++;
       const later = ofThread.slice(start + ((end - start) >> 1), end);
-      sum += ((end - start) * later.reduce((total, { seconds }) => total + seconds, 0)) / later.length;
+      sum += (end - start) * typical(later.map(({ seconds }) => seconds));
       start = end;
     }
   }
   return sum;
 }
+
+const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const lowerQuartile = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 2];
