@@ -28,7 +28,7 @@ let runs = 0;
 
 async function run(args: readonly string[]): Promise<Map<string, Buffer>> {
   const rundir = join(folder, `run-${runs++}`);
-  const { code, stderr } = await runBinary(["run", ...args, "--rundir", rundir, "--quiet"]);
+  const { code, stderr } = await runBinary(["run", ...args, "--no-tune", "--rundir", rundir, "--quiet"]);
   if (code !== 0) throw new Error(`exit ${code}: ${stderr}`);
   return contentOf(rundir);
 }

@@ -1,7 +1,8 @@
 /** What is measured: an event and banks, given or made up, and the results of one run on them to start later ones from. */
 import { cpus } from "node:os";
 import { join } from "node:path";
-import { allowedCores } from "../machine/cores.ts";
+import { thisMachine } from "../machine/machine.ts";
+import { placeWorkers } from "../machine/placement.ts";
 import { parseRunOptions } from "../options.ts";
 import { countCandidates, readInputs } from "../stages/setup.ts";
 import { type ChildRun, runProgram } from "./child.ts";
@@ -100,6 +101,12 @@ function makeInputs({ n_i, block }: Size, scratch: string): string[] {
   const bank = join(scratch, "bank");
   linkBank(blocks, bank, n_i);
   return [event, bank];
+}
+
+/** Threads of a run that is not told how many. */
+function allowedCores(): number {
+  const { topology, allowed } = thisMachine();
+  return placeWorkers(topology, allowed, { smt: false, placement: "auto" }).seats.length;
 }
 
 export function machineName(): string {
