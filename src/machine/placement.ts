@@ -68,10 +68,12 @@ export function placeWorkers(topology: Topology, allowed: Allowed, options: Plac
     seats: isBound ? seatsOf(places.slice(0, n)) : new Array<Seat>(n).fill(anywhere),
     ...{ isBound, parentCpus: nodeCpus, n_cores, reserved },
     reasons: [
-      `${n_cores} physical cores may be used${numa === undefined ? "" : ` in NUMA node ${numa}`}`,
+      `${n_cores} physical ${n_cores === 1 ? "core" : "cores"} may be used${numa === undefined ? "" : ` in NUMA node ${numa}`}`,
       ...(reserved > 0 ? [`${reserved} left free for the main thread and the system`] : []),
       ...(smt && places.length > n_cores - reserved ? ["workers on every hardware thread"] : []),
-      ...(allowed.quota < places.length ? [`a quota of ${allowed.quota} cores`] : []),
+      ...(allowed.quota < places.length
+        ? [`a quota of ${allowed.quota} ${allowed.quota === 1 ? "core" : "cores"}`]
+        : []),
       `${n} ${n === 1 ? "worker" : "workers"}${n_procs === undefined ? "" : ", as asked"}`,
       isBound ? `bound to cores, ${placement === "pack" ? "packed" : "spread"}` : "not bound to cores",
     ],
