@@ -10,6 +10,7 @@ import type { Machine } from "../machine/machine.ts";
 import type { SystemFiles } from "../machine/system-files.ts";
 import { RUN_FLAGS } from "../option-table.ts";
 import type { Options } from "../options.ts";
+import { openMachine } from "./captured.ts";
 import { printOut } from "./print.ts";
 
 const GROUP = "Options";
@@ -49,14 +50,12 @@ export async function run(args: string[]): Promise<void> {
   const { positionals, flags } = parseCommandLine(args, FLAGS);
   const options = await runOptions(args, positionals);
   const text = (name: string) => flags.get(name)?.value as string | undefined;
-  const [{ checkMachine }, { formatChecklist }, { readMachine }, { SystemFiles }] = await Promise.all([
+  const [{ checkMachine }, { formatChecklist }] = await Promise.all([
     ...[import("../machine/checklist.ts"), import("../report/checklist.ts")],
-    ...[import("../machine/machine.ts"), import("../machine/system-files.ts")],
   ] as const);
-  const files = new SystemFiles(text("sysfs"));
-  const machine = readMachine(files);
+  const { files, environment, machine } = openMachine(text("sysfs"));
   const checks = checkMachine({
-    ...{ files, machine, environment: process.env },
+    ...{ files, machine, environment },
     needs: await needsOf(options, machine),
     folders: await foldersOf(options, text("dir")),
     ...(await kernelsOf(files)),

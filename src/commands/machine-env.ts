@@ -4,8 +4,7 @@ import { DotpeError } from "../errors.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { chooseUse, formatExports, formatFile, MODES } from "../machine/environment.ts";
 import { findLibraries } from "../machine/libraries.ts";
-import { readMachine } from "../machine/machine.ts";
-import { SystemFiles } from "../machine/system-files.ts";
+import { openMachine } from "./captured.ts";
 import { printOut } from "./print.ts";
 
 const GROUP = "Options";
@@ -50,11 +49,11 @@ export async function run(args: string[]): Promise<void> {
     const message = `--mode: found ${asked}, expected auto, ${MODES.join(", ")}`;
     throw new DotpeError("usage", message, "Leave --mode out to have it chosen.");
   }
-  const files = new SystemFiles(text("sysfs"));
-  const { topology, allowed } = readMachine(files);
-  const use = chooseUse(topology, allowed, mode, process.env);
+  const { files, environment, machine } = openMachine(text("sysfs"));
+  const { topology, allowed } = machine;
+  const use = chooseUse(topology, allowed, mode, environment);
   const path = text("write");
   if (path === undefined) return printOut(formatExports(use));
-  writeFileAtomic(path, formatFile(use, findLibraries(files, process.env, topology.architecture)));
+  writeFileAtomic(path, formatFile(use, findLibraries(files, environment, topology.architecture)));
   await printOut(`# ${JSON.stringify(path)} is written: source it\n`);
 }

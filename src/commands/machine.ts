@@ -1,11 +1,11 @@
 /** `dotpe-hpc machine`: what this machine has, and what of it the program may use. */
-import { existsSync } from "node:fs";
 import { defineCommand } from "citty";
 import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
 import type { Allowed } from "../machine/allowed.ts";
 import type { Topology } from "../machine/topology.ts";
 import type { MachineReport, MeasuredRate } from "../report/machine-report.ts";
+import { checkCaptured } from "./captured.ts";
 import { printOut } from "./print.ts";
 
 const GROUP = "Options";
@@ -75,15 +75,6 @@ function notAPart(word: string): DotpeError {
     "usage",
     `machine: found ${word}, expected env, check, estimate or nothing, before all options`,
     "`dotpe-hpc machine --help` lists them.",
-  );
-}
-
-function checkCaptured(folder: string): void {
-  if (existsSync(`${folder}/sys`) || existsSync(`${folder}/proc`)) return;
-  throw new DotpeError(
-    "noInput",
-    `--sysfs ${folder}: found no ${folder}/sys or ${folder}/proc, expected a captured tree`,
-    "Give the folder in which `sys` and `proc` are.",
   );
 }
 
