@@ -26,10 +26,15 @@ const HELP: HelpPage = {
 export async function run(args: string[]): Promise<void> {
   if (wantsHelp(args)) return printOut(renderHelp(HELP));
   const options = parseRunOptions(args);
-  const [{ estimateRun }, { estimateJson, formatEstimate }] = await Promise.all([
+  const [{ estimateRun }, { estimateJson, formatEstimate }, { chooseSetting }] = await Promise.all([
     import("../forecast/estimate.ts"),
     import("../report/estimate.ts"),
+    import("../tune/choose.ts"),
   ]);
-  const report = await estimateRun(options);
+  // What is remembered is used; nothing is tuned for a forecast.
+  const remembered = { ...options, tune: false };
+  const report = await estimateRun(options, async (inputs) => {
+    return (await chooseSetting(remembered, inputs, () => {})).setting;
+  });
   await printOut(options.json ? estimateJson(report) : formatEstimate(report));
 }

@@ -17,6 +17,8 @@ export interface EstimateReport {
   readonly allowedMB: number;
   /** Of waveforms, that stage 2 reads. */
   readonly readBytes: number;
+  /** What the run would do otherwise than it was asked. */
+  readonly warnings: readonly string[];
   /** What the forecast stands on. */
   readonly sampled: { readonly n: number; readonly seconds: number };
 }
@@ -51,8 +53,8 @@ export function formatEstimate(report: EstimateReport): string {
 }
 
 /** What would make the forecast or the run fail. */
-function doubts({ time, memory, allowedMB, readBytes }: EstimateReport): string[] {
-  const found: string[] = [];
+function doubts({ time, memory, allowedMB, readBytes, warnings }: EstimateReport): string[] {
+  const found = [...warnings];
   const need = totalMB(memory);
   if (need > allowedMB)
     found.push(
