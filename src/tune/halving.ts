@@ -7,14 +7,16 @@ import { spreadCandidates } from "./latin-hypercube.ts";
 import type { Ask, Search } from "./search.ts";
 import type { Measured, Space } from "./setting.ts";
 
-export const TUNABLE = { perKnob: 5, quickRounds: 1, kept: 3 };
+/** Candidates of the first round for each knob that has a choice, and one in how many goes on to the second. */
+const FIRST_PER_KNOB = 5;
+const ONE_IN = 3;
 
 type Results = Map<string, Measured | undefined>;
 
 export function halvingSearch(space: Space, seed: number): Search {
   const knobs = space.dimensions.filter(({ values }) => values.length > 1).length;
-  const start = listCandidates(space)[0];
-  const first = [start, ...spreadCandidates(space, Math.round(TUNABLE.perKnob * knobs), seed)];
+  const [start] = listCandidates(space);
+  const first = start === undefined ? [] : [start, ...spreadCandidates(space, FIRST_PER_KNOB * knobs, seed)];
   const quick: Results = new Map();
   const full: Results = new Map();
 
@@ -41,10 +43,10 @@ export function halvingSearch(space: Space, seed: number): Search {
     ask() {
       const quickly = ask(quick, first);
       if (quickly) return quickly;
-      const kept = [start, ...best(quick, first).slice(0, Math.ceil(first.length / TUNABLE.kept))].filter(
-        ({ key }) => quick.get(key),
-      );
-      return ask(full, kept) ?? refined(best(full, kept)[0]);
+      const usable = first.filter(({ key }) => quick.get(key) !== undefined);
+      const chosen = best(quick, usable).slice(0, Math.ceil(usable.length / ONE_IN));
+      const kept = [...new Set([...usable.filter((one) => one === start), ...chosen])];
+      return ask(full, kept) ?? (kept.length > 0 ? refined(best(full, kept)[0]) : undefined);
     },
     tell({ point, effort }, measured) {
       (effort === "quick" ? quick : full).set(space.key(point)!, measured);

@@ -2,7 +2,7 @@
 import { measure } from "mitata";
 import type { Ask } from "./search.ts";
 import type { Measured } from "./setting.ts";
-import { summarise } from "./statistics.ts";
+import { medianOf, summarise } from "./statistics.ts";
 
 /** Timed runs and seconds of them at least. */
 const EFFORTS: Readonly<Record<Ask["effort"], { readonly n: number; readonly seconds: number }>> = {
@@ -45,10 +45,12 @@ export interface Duel {
   readonly ratio: number;
   readonly error: number;
   readonly n: number;
+  /** Medians, units a second. */
+  readonly rates: readonly [number, number];
 }
 
 /** Whether the first is faster, by more than chance explains. */
-export const wins = ({ ratio, error }: Duel): boolean => ratio * (1 - 2 * error) > 1;
+export const wins = ({ ratio, error }: Pick<Duel, "ratio" | "error">): boolean => ratio * (1 - 2 * error) > 1;
 
 /**
  * Two candidates in turns, so that whatever else happens on the machine happens to both.
@@ -60,13 +62,16 @@ export async function duel(
   enough: (n: number) => boolean,
 ): Promise<Duel> {
   const ratios: number[] = [];
+  const seen: [number[], number[]] = [[], []];
   while (!enough(ratios.length)) {
     // The one that begins changes, so that none is always the one that runs on the other's caches.
     const order = ratios.length % 2 === 0 ? [0, 1] : [1, 0];
     const found = [0, 0];
     for (const k of order) found[k] = await rates[k]();
+    seen[0].push(found[0]);
+    seen[1].push(found[1]);
     ratios.push(found[0] / found[1]);
   }
   const { median, error } = summarise(ratios);
-  return { ratio: median, error, n: ratios.length };
+  return { ratio: median, error, n: ratios.length, rates: [medianOf(seen[0]), medianOf(seen[1])] };
 }

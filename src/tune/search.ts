@@ -16,7 +16,6 @@ export interface Ask {
 /** One search. The same answers lead to the same questions, so a log of answers can be told again to resume. */
 export interface Search {
   /** The next candidate; undefined when there is nothing more to ask. Until it is told, the same one again. */
-  best?(): Point | undefined;
   ask(): Ask | undefined;
   /** undefined: the candidate could not be measured (too much memory, wrong answer); it is not asked for again. */
   tell(ask: Ask, measured: Measured | undefined): void;

@@ -10,17 +10,21 @@ import { spreadCandidates } from "./latin-hypercube.ts";
 import type { Search } from "./search.ts";
 import type { Measured, Point, Space } from "./setting.ts";
 
-/** Candidates of the start for each knob. */
-export const TUNABLE = {
-  perKnob: 2,
-  enough: 0.003,
-  octaves: 1,
+/** Candidates of the start for each knob that has a choice: measured quickly, the later ones well. */
+const FIRST_PER_KNOB = 2;
+/** The search ends where an improvement of this share is not expected any more. */
+export const ENOUGH = 0.003;
+/** Candidates that are compared for one question. */
+const MOST_COMPARED = 2000;
+/** Before there is a measurement: lengths are a part of the range, names change a little. */
+const LIKELY = {
   lengthShare: 0.5,
-  categoryLength: 2,
+  leastLength: 1,
+  namedLength: 2,
   noise: 0.01,
+  leastScale: 0.05,
+  octaves: 1,
 };
-const MOST_CANDIDATES = 2000;
-const LEAST_SCALE = 0.05;
 
 interface Told extends Candidate {
   readonly x: readonly number[];
@@ -35,67 +39,67 @@ interface Coordinates {
 
 export function surrogateSearch(space: Space, seed: number): Search {
   const all = listCandidates(space);
-  const knobs = space.dimensions.filter(({ values }) => values.length > 1).length;
-  const first = [
-    ...all.filter(({ key }) => key === space.key(space.start)),
-    ...spreadCandidates(space, Math.round(TUNABLE.perKnob * knobs), seed),
-  ];
   const coordinates = coordinatesOf(space);
+  const spread = spreadCandidates(space, FIRST_PER_KNOB * coordinates.named.length, seed);
+  const isStart = ({ key }: Candidate) => key === space.key(space.start);
+  const first = [...all.filter(isStart), ...spread.filter((candidate) => !isStart(candidate))];
+  /** Measured in any way; not to be asked for again; the last measurement of each that could be measured. */
+  const tried = new Set<string>();
   const done = new Set<string>();
-  const told: Told[] = [];
+  const told = new Map<string, Told>();
   const chain = new HyperparameterChain();
   let process: GaussianProcess | undefined;
 
-  const chosen = (): Candidate | undefined => {
-    if (!process) return undefined;
-    const model = process;
-    const best = told.reduce((a, b) => (model.mean(a.x) > model.mean(b.x) ? a : b));
-    const level = model.mean(best.x);
-    const open = openCandidates(space, all, best.point, seed, told.length).filter(
-      ({ key }) => !done.has(key),
-    );
-    const bounded = open.map((candidate) => {
-      const x = coordinates.of(candidate.point);
-      const mean = model.mean(x);
-      return {
-        candidate,
-        x,
-        bound: expectedImprovement({ mean, deviation: model.deviationBound(x) }, level),
-      };
-    });
-    bounded.sort((a, b) => b.bound - a.bound);
-    let found: Candidate | undefined;
-    let most = TUNABLE.enough;
-    for (const { candidate, x, bound } of bounded) {
-      if (bound <= most) break;
-      const gain = expectedImprovement(model.predict(x), level);
-      if (gain > most) {
-        most = gain;
-        found = candidate;
-      }
-    }
-    return found;
-  };
-
   return {
-    best() {
-      if (!process) return undefined;
-      const model = process;
-      return told.reduce((a, b) => (model.mean(a.x) > model.mean(b.x) ? a : b)).point;
-    },
     ask() {
-      const next = first.find(({ key }) => !done.has(key)) ?? chosen();
-      return next && { point: next.point, effort: "full" };
+      const next = first.find(({ key }) => !tried.has(key));
+      if (next) return { point: next.point, effort: isStart(next) ? "full" : "quick" };
+      if (!process) return undefined;
+      const known = [...told.values()].map((one) => ({ one, mean: process!.mean(one.x) }));
+      const best = known.reduce((a, b) => (b.mean > a.mean ? b : a));
+      const open = openCandidates(space, all, best.one.point, seed, told.size);
+      const point = mostPromising(
+        process,
+        open.filter(({ key }) => !done.has(key)).map(({ point }) => ({ point, x: coordinates.of(point) })),
+        best.mean,
+      );
+      return point && { point, effort: "full" };
     },
-    tell({ point }, measured) {
-      const key = space.key(point)!;
-      done.add(key);
-      if (!measured) return;
-      told.push({ point, key, x: coordinates.of(point), measured });
-      const data = observations(told, coordinates.named);
+    tell({ point, effort }, measured) {
+      const key = space.key(point);
+      if (key === undefined) return;
+      const isUsable = measured !== undefined && measured.rate > 0 && Number.isFinite(measured.rate);
+      tried.add(key);
+      if (effort === "full" || !isUsable) done.add(key);
+      if (!isUsable) return;
+      told.set(key, { point, key, x: coordinates.of(point), measured });
+      const data = observations([...told.values()], coordinates.named);
       process = chain.fit(data, likely(coordinates, data));
     },
   };
+}
+
+/** Where the expected improvement on `level` is largest; undefined where it is not worth a measurement. */
+function mostPromising(
+  process: GaussianProcess,
+  open: readonly { readonly point: Point; readonly x: readonly number[] }[],
+  level: number,
+): Point | undefined {
+  const bounded = open.map((candidate) => {
+    const { x } = candidate;
+    const optimistic = { mean: process.mean(x), deviation: process.deviationBound(x) };
+    return { ...candidate, bound: expectedImprovement(optimistic, level) };
+  });
+  bounded.sort((a, b) => b.bound - a.bound);
+  let found: Point | undefined;
+  let most = ENOUGH;
+  for (const { point, x, bound } of bounded) {
+    // The exact value costs n x n operations; below the bound of this one nothing can be larger.
+    if (bound <= most) break;
+    const gain = expectedImprovement(process.predict(x), level);
+    if (gain > most) [most, found] = [gain, point];
+  }
+  return found;
 }
 
 /** All, or where there are too many a sample and what is around the best. */
@@ -106,8 +110,8 @@ function openCandidates(
   seed: number,
   n_told: number,
 ): Candidate[] {
-  if (all.length <= MOST_CANDIDATES) return [...all];
-  const some = choiceWithoutReplacement(all.length, MOST_CANDIDATES, seed + n_told, STREAMS.tuning);
+  if (all.length <= MOST_COMPARED) return [...all];
+  const some = choiceWithoutReplacement(all.length, MOST_COMPARED, seed + n_told, STREAMS.tuning);
   const near = neighbours(space, best);
   return [
     ...near,
@@ -140,13 +144,11 @@ function observations(told: readonly Told[], named: readonly boolean[]): Observa
 }
 
 function likely({ named, range }: Coordinates, { y }: Observations): Likely {
+  const { lengthShare, leastLength, namedLength, noise, leastScale, octaves } = LIKELY;
   const lengths = named.map((isNamed, k) =>
-    isNamed ? TUNABLE.categoryLength : Math.max(1, TUNABLE.lengthShare * range[k]),
+    isNamed ? namedLength : Math.max(leastLength, lengthShare * range[k]),
   );
   const mean = y.reduce((sum, value) => sum + value, 0) / y.length;
   const scale = Math.sqrt(y.reduce((sum, value) => sum + (value - mean) ** 2, 0) / y.length);
-  return {
-    middle: { lengths, scale: Math.max(LEAST_SCALE, scale), noise: TUNABLE.noise },
-    octaves: TUNABLE.octaves,
-  };
+  return { middle: { lengths, scale: Math.max(leastScale, scale), noise }, octaves };
 }

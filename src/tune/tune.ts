@@ -61,6 +61,9 @@ const KEPT_SHARE = 0.12;
 /** Load on a core, before anything is measured, and loss of clock that are worth a warning. */
 const [HIGH_LOAD, SLOWER] = [0.25, 0.9];
 const MAX_OUTLIERS = 0.2;
+/** Runs of new threads before they are timed, at least and at most; a gain that is still worth another. */
+const [LEAST_WARM, MOST_WARM] = [4, 12];
+const WARM = 0.97;
 
 /** @throws what the workload says of itself if the built-in setting gives a wrong answer. */
 export async function tune(request: TuneRequest): Promise<Tuned> {
@@ -119,8 +122,7 @@ class Workbench {
       await workload.run(this.pool, setting);
       most = Math.max(most, residentMB());
     };
-    // Once more than the one that the clock begins with: threads compile their code.
-    if (isNew) await run();
+    if (isNew) await warmUp(run);
     const found = await timed(run, workload.units(setting.n_procs), effort);
     const megabytes = Math.max(0, most - this.before) / setting.n_procs;
     const wrong = (await workload.check()) ?? (await this.definition(setting.kernel));
@@ -162,6 +164,12 @@ class Tuning {
     // Quick ones too, of settings that were never measured at length: the comparison says whether it was chance.
     const best = longest(this.candidates).reduce((a, b) => (rateOf(b) > rateOf(a) ? b : a), start);
     const found = best === start ? undefined : await this.compare(best.setting, start.setting);
+    // The rates of the comparison: when the first candidate was timed, the threads had just begun.
+    const candidates = this.candidates.map((one) => {
+      const rate = one === best ? found?.rates[0] : one === start ? found?.rates[1] : undefined;
+      return rate === undefined || one.timed === undefined ? one : { ...one, timed: { ...one.timed, rate } };
+    });
+    const at = (one: Candidate) => candidates[this.candidates.indexOf(one)];
     const sum = (of: (timed: Timed) => number) =>
       this.candidates.reduce((n, { timed }) => n + (timed ? of(timed) : 0), 0);
     const [outliers, runs] = [sum(({ outliers: n }) => n), sum(({ n }) => n)];
@@ -171,7 +179,7 @@ class Tuning {
       );
     return {
       setting: found && wins(found) ? best.setting : start.setting,
-      ...{ builtIn: start.setting, best, start, duel: found, candidates: this.candidates },
+      ...{ builtIn: start.setting, best: at(best), start: at(start), duel: found, candidates },
       ...{ resumed: this.resumed, finished, warnings: this.warnings },
     };
   }
@@ -235,6 +243,18 @@ class Tuning {
     const enough = (n: number) =>
       n >= PAIRS.most || (n >= PAIRS.least && performance.now() + pair(n) > deadline);
     return duel(rates, enough);
+  }
+}
+
+/** Runs until it gets no faster: threads compile their code while they work, and clocks rise. */
+async function warmUp(run: () => Promise<void>): Promise<void> {
+  let best = Infinity;
+  for (let k = 0; k < MOST_WARM; k++) {
+    const start = performance.now();
+    await run();
+    const taken = performance.now() - start;
+    if (k >= LEAST_WARM && taken > WARM * best) return;
+    best = Math.min(best, taken);
   }
 }
 
