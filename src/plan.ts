@@ -3,17 +3,23 @@ import { workThatFits } from "./forecast/fit.ts";
 import { assumedShares, forecastMemory, sizesOf } from "./forecast/memory.ts";
 import { readAllColumns } from "./gw/bank.ts";
 import type { Options } from "./options.ts";
-import type { Reporter } from "./report/reporter.ts";
 import type { RunPlan } from "./report/summary.ts";
 import { positiveDifferences } from "./stages/phases.ts";
-import { readInputs } from "./stages/setup.ts";
+import { type Inputs, readInputs } from "./stages/setup.ts";
+import type { Setting } from "./tune/setting.ts";
 
-/** @throws DotpeError as a run would for its inputs. */
-export async function planRun(options: Options, _report: Reporter): Promise<RunPlan> {
+/**
+ * @param settingFor a tuned setting for such inputs, if there is one
+ * @throws DotpeError as a run would for its inputs.
+ */
+export async function planRun(
+  options: Options,
+  settingFor: (inputs: Inputs) => Promise<Setting | undefined>,
+): Promise<RunPlan> {
   const inputs = readInputs(options);
   const { event, banks, band, bins, candidates } = inputs;
   banks.forEach(readAllColumns);
-  const { work, warning } = workThatFits(options, inputs);
+  const { work, warning } = workThatFits(options, inputs, await settingFor(inputs));
   const bankLines = banks.map(
     (bank, k) =>
       [
@@ -34,7 +40,7 @@ export async function planRun(options: Options, _report: Reporter): Promise<RunP
         "coherent stage",
         `${options.nExt} extrinsic samples x ${options.nPhi} phases, ${positiveDifferences(bins.mArr).length} mode differences`,
       ],
-      ["threads", `${work.n_procs}`],
+      ["threads", work.placement.reasons.join("; ")],
     ],
     memoryMB: forecastMemory(sizesOf(inputs, options), work, assumedShares(options)),
     warnings: [band.note, warning].filter((text) => text != null),

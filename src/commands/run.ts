@@ -51,7 +51,10 @@ export default defineCommand({
 
 async function showPlan(options: Options, reporter: Reporter): Promise<void> {
   const { planRun } = await import("../pipeline.ts");
-  const plan = await planRun(options, reporter);
+  // What a run would use, without measuring anything.
+  const known = async (inputs: Inputs) =>
+    (await settingOf({ ...options, tune: false }, inputs, reporter)).setting;
+  const plan = await planRun(options, known);
   await printOut(options.json ? JSON.stringify(plan, null, 2) + "\n" : formatPlan(plan));
 }
 
