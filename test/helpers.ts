@@ -1,6 +1,5 @@
 /** What tests share: where things are, and how to run the compiled binary. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = join(import.meta.dir, "..");
@@ -13,8 +12,7 @@ export const FIXTURES = join(ROOT, "test/fixtures");
 export const SHARED = join(ROOT, "../shared/reference");
 
 /** The user's own settings are neither read nor changed. */
-const CACHE = mkdtempSync(join(tmpdir(), "dotpe-test-cache-"));
-process.on("exit", () => rmSync(CACHE, { recursive: true, force: true }));
+export const CACHE = join(ROOT, "build/test-cache");
 
 export interface BinaryResult {
   /** Exit code; 128 + signal number if a signal ended it. */

@@ -2,8 +2,9 @@
  * Runs every test with `bun test` and ends with one line: `N passed, N failed`, and `, N skipped` if any were.
  * Fails if a test failed, if bun failed, or if nothing ran. The line is also left in build/test-summary.txt.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CACHE } from "./helpers.ts";
 
 const ROOT = join(import.meta.dir, "..");
 /** Tests through the binary run whole inferences. */
@@ -44,6 +45,7 @@ async function runBunTest(patterns: string[]): Promise<{ report: string; exitCod
 }
 
 if (import.meta.main) {
+  rmSync(CACHE, { recursive: true, force: true });
   const { report, exitCode } = await runBunTest(process.argv.slice(2));
   const tally = readTally(report.slice(report.lastIndexOf("\n\n")), exitCode);
   const line = formatTally(tally);

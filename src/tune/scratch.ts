@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
+import { isRunning } from "./process-identity.ts";
 
 const IN_MEMORY = "/dev/shm";
 /** The folder in memory is used if it has so much left (bytes): the slice of a bank is a tenth of it. */
@@ -58,20 +59,11 @@ function hasRoom(folder: string): boolean {
 function removeLeftovers(parent: string): void {
   for (const name of readdirSync(parent)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1] ?? Number.NaN);
-    if (!(pid > 0) || isAlive(pid)) continue;
+    if (!(pid > 0) || isRunning({ pid, start: "0" })) continue;
     try {
       rmSync(join(parent, name), { recursive: true, force: true });
     } catch {
       // Another user's.
     }
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== "ESRCH";
   }
 }
