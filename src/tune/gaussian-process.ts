@@ -33,8 +33,8 @@ export interface GaussianProcess {
   /** Log marginal likelihood of the observations, the mean at its best value. */
   readonly logLikelihood: number;
   mean(x: readonly number[]): number;
-  /** Above the deviation and soon computed: of the prediction from the one nearest observation. */
-  deviationBound(x: readonly number[]): number;
+  /** The mean, and in little time a deviation that is not below the true one: of the single most telling observation. */
+  optimistic(x: readonly number[]): Prediction;
   predict(x: readonly number[]): Prediction;
 }
 
@@ -72,6 +72,7 @@ export function fitGaussianProcess(
     }
     k.set(i, i, scale * scale + noise * noise + variance[i]);
   }
+  const diagonal = k.diagonal();
   const cholesky = new CholeskyDecomposition(k);
   if (!cholesky.isPositiveDefinite()) throw new Error("the covariance is not positive definite");
   const lower = cholesky.lowerTriangularMatrix.to2DArray();
@@ -94,10 +95,15 @@ export function fitGaussianProcess(
   return {
     logLikelihood,
     mean,
-    deviationBound(at) {
+    optimistic(at) {
+      let sum = centre;
       let explained = 0;
-      for (let i = 0; i < n; i++) explained = Math.max(explained, covariance(at, x[i]) ** 2 / k.get(i, i));
-      return Math.sqrt(Math.max(0, scale * scale - explained));
+      for (let i = 0; i < n; i++) {
+        const value = covariance(at, x[i]);
+        sum += alpha[i] * value;
+        explained = Math.max(explained, (value * value) / diagonal[i]);
+      }
+      return { mean: sum, deviation: Math.sqrt(Math.max(0, scale * scale - explained)) };
     },
     predict(at) {
       let sum = centre;

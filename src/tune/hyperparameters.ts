@@ -16,7 +16,7 @@ export interface Likely {
 /** Trials for one new observation: an n x n matrix is factorised in each. */
 const MOST_TRIALS = 24;
 const FEWEST_TRIALS = 2;
-const WORK = 2e7;
+const WORK = 1e7;
 /** Factor of a trial. */
 const STEP = Math.SQRT2;
 

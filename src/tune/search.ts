@@ -19,6 +19,8 @@ export interface Search {
   ask(): Ask | undefined;
   /** undefined: the candidate could not be measured (too much memory, wrong answer); it is not asked for again. */
   tell(ask: Ask, measured: Measured | undefined): void;
+  /** The one that it takes for the best of all it was told, if it knows more than the measured rates say. */
+  best?(): Point | undefined;
 }
 
 /** @param seed of the searches that choose at random: the same seed, the same questions */

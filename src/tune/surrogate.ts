@@ -13,10 +13,10 @@ import type { Measured, Point, Space } from "./setting.ts";
 /** Candidates of the start for each knob that has a choice: measured quickly, the later ones well. */
 const FIRST_PER_KNOB = 2;
 /** The search ends where an improvement of this share is not expected any more. */
-export const ENOUGH = 0.003;
-/** Candidates that are compared for one question. */
-const MOST_COMPARED = 2000;
-/** Before there is a measurement: lengths are a part of the range, names change a little. */
+export const ENOUGH = 0.002;
+/** Pairs of a candidate and a measurement that one question looks at: about 10 ms. */
+const MOST_PAIRS = 100_000;
+/** Thought likely before there is a measurement: lengths are a part of the range, names change a little. */
 const LIKELY = {
   lengthShare: 0.5,
   leastLength: 1,
@@ -50,14 +50,20 @@ export function surrogateSearch(space: Space, seed: number): Search {
   const chain = new HyperparameterChain();
   let process: GaussianProcess | undefined;
 
+  /** Of all that is measured, by the process: it smooths the luck of single measurements away. */
+  const believedBest = (model: GaussianProcess) => {
+    const known = [...told.values()].map(({ point, x }) => ({ point, mean: model.mean(x) }));
+    return known.reduce((a, b) => (b.mean > a.mean ? b : a));
+  };
+
   return {
+    best: () => process && believedBest(process).point,
     ask() {
       const next = first.find(({ key }) => !tried.has(key));
       if (next) return { point: next.point, effort: isStart(next) ? "full" : "quick" };
       if (!process) return undefined;
-      const known = [...told.values()].map((one) => ({ one, mean: process!.mean(one.x) }));
-      const best = known.reduce((a, b) => (b.mean > a.mean ? b : a));
-      const open = openCandidates(space, all, best.one.point, seed, told.size);
+      const best = believedBest(process);
+      const open = openCandidates(space, all, best.point, seed, told.size);
       const point = mostPromising(
         process,
         open.filter(({ key }) => !done.has(key)).map(({ point }) => ({ point, x: coordinates.of(point) })),
@@ -85,10 +91,8 @@ function mostPromising(
   open: readonly { readonly point: Point; readonly x: readonly number[] }[],
   level: number,
 ): Point | undefined {
-  const bounded = open.map((candidate) => {
-    const { x } = candidate;
-    const optimistic = { mean: process.mean(x), deviation: process.deviationBound(x) };
-    return { ...candidate, bound: expectedImprovement(optimistic, level) };
+  const bounded = open.map(({ point, x }) => {
+    return { point, x, bound: expectedImprovement(process.optimistic(x), level) };
   });
   bounded.sort((a, b) => b.bound - a.bound);
   let found: Point | undefined;
@@ -110,8 +114,9 @@ function openCandidates(
   seed: number,
   n_told: number,
 ): Candidate[] {
-  if (all.length <= MOST_COMPARED) return [...all];
-  const some = choiceWithoutReplacement(all.length, MOST_COMPARED, seed + n_told, STREAMS.tuning);
+  const n = Math.ceil(MOST_PAIRS / n_told);
+  if (all.length <= n) return [...all];
+  const some = choiceWithoutReplacement(all.length, n, seed + n_told, STREAMS.tuning);
   const near = neighbours(space, best);
   return [
     ...near,
