@@ -29,7 +29,7 @@ const FLAGS: readonly FlagSpec[] = [
   flag(WHAT, "benchmark", "MODULE", "a workload of your own (.ts or .js): docs/benchmark-modules.md"),
   list(flag(WHAT, "benchmark-option", "KEY=VALUE", "given to the module; may be repeated")),
   flag(HOW, "budget", "SECONDS", "time for everything (20s)"),
-  flag(HOW, "search", "grid|halving|surrogate", "how candidates are chosen (halving)"),
+  flag(HOW, "search", "grid|halving|surrogate", "how candidates are chosen (surrogate)"),
   flag(HOW, "seed", "S", "of the search (0)"),
   flag(HOW, "kernel", "auto|NAME", "kernels that are tried (auto: all with the same results)"),
   flag(HOW, "placement", "auto|spread|pack|none", "as for run (auto)"),

@@ -32,7 +32,8 @@ export interface TuneOutcome extends Tuned {
   readonly budgetSeconds: number;
 }
 
-export const DEFAULT_SEARCH: SearchName = "halving";
+/** The soonest within 3% of the best nearly always: bench/search-experiment.ts. */
+export const DEFAULT_SEARCH: SearchName = "surrogate";
 /** Left of a worker's share of the memory. */
 const KEPT_MEMORY = 0.85;
 

@@ -80,7 +80,7 @@ export async function tune(request: TuneRequest): Promise<Tuned> {
 }
 
 /** The pool, arranged for one setting after the other. */
-class Workbench {
+export class Workbench {
   private readonly pool: Pool;
   private arranged = "";
   private readonly before: number;
@@ -161,8 +161,7 @@ class Tuning {
     const start = await this.answer({ point: space.start, effort: "full" });
     if (start.timed === undefined) throw this.request.workload.broken(start.failed ?? "");
     const finished = await this.ask(search);
-    // Quick ones too, of settings that were never measured at length: the comparison says whether it was chance.
-    const best = longest(this.candidates).reduce((a, b) => (rateOf(b) > rateOf(a) ? b : a), start);
+    const best = this.best(start);
     const found = best === start ? undefined : await this.compare(best.setting, start.setting);
     // The rates of the comparison: when the first candidate was timed, the threads had just begun.
     const candidates = this.candidates.map((one) => {
@@ -182,6 +181,14 @@ class Tuning {
       ...{ builtIn: start.setting, best: at(best), start: at(start), duel: found, candidates },
       ...{ resumed: this.resumed, finished, warnings: this.warnings },
     };
+  }
+
+  /** By the search, which knows what is chance; else the fastest, quick ones too: the comparison will tell. */
+  private best(start: Candidate): Candidate {
+    const point = this.request.search.best?.();
+    const believed = point && (this.known(point, "full") ?? this.known(point, "quick"));
+    if (believed?.timed !== undefined) return believed;
+    return longest(this.candidates).reduce((a, b) => (rateOf(b) > rateOf(a) ? b : a), start);
   }
 
   /** Asks the search until it has no question or there is no time; whether it had no question. */
