@@ -133,7 +133,7 @@ describe("wrong use", () => {
   const call = program("four");
   test.each([
     [["tune", "--search", "luck"], "--search: found luck, expected grid, halving, surrogate"],
-    [["tune", "--budget", "soon"], "--budget: found soon, expected seconds from"],
+    [["tune", "--budget", "soon"], "--budget: found soon, expected 1s to 24h"],
     [["tune", "--list", "--clear"], "found --list and --clear, expected one of them"],
     [["tune", "event.npz"], "no bank folder given"],
     [["tune", "e", "b", "--benchmark", "m.ts"], "--benchmark and EVENT: found both"],

@@ -28,7 +28,7 @@ const FLAGS: readonly FlagSpec[] = [
   flag(WHAT, "n-t", "N", "as for run (128)"),
   flag(WHAT, "benchmark", "MODULE", "a workload of your own (.ts or .js): docs/benchmark-modules.md"),
   list(flag(WHAT, "benchmark-option", "KEY=VALUE", "given to the module; may be repeated")),
-  flag(HOW, "budget", "SECONDS", "time for everything (20s)"),
+  flag(HOW, "budget", "TIME", "for everything, such as 20s or 5min (20s)"),
   flag(HOW, "search", "grid|halving|surrogate", "how candidates are chosen (surrogate)"),
   flag(HOW, "seed", "S", "of the search (0)"),
   flag(HOW, "kernel", "auto|NAME", "kernels that are tried (auto: all with the same results)"),
@@ -125,13 +125,7 @@ async function requestOf(line: CommandLine): Promise<TuneCommand> {
   return {
     ...{ inputs, benchmark: text("benchmark"), given: optionPairs(listOf("benchmark-option")) },
     runFlags: AS_FOR_RUN.flatMap((name) => (flags.has(name) ? [`--${name}`, text(name) ?? ""] : [])),
-    budgetSeconds: number(
-      "--budget",
-      text("budget")?.replace(/s$/, "") ?? "20",
-      1,
-      86_400,
-      "seconds from 1 to 86400",
-    ),
+    budgetSeconds: seconds(text("budget") ?? "20s"),
     search: text("search"),
     seed: number("--seed", text("seed") ?? "0", 0, 2 ** 31 - 1, "a whole number of at least 0"),
     mostBytes: megabytes(text("max-memory-per-worker")),
@@ -146,18 +140,32 @@ async function requestOf(line: CommandLine): Promise<TuneCommand> {
   };
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600 };
+
+function seconds(text: string): number {
+  const [, found = "", unit = "s"] = /^([\d.]+)(s|min|h)?$/.exec(text) ?? [];
+  return number("--budget", found && `${Number(found) * UNITS[unit]}`, 1, 86_400, "1s to 24h", text);
+}
+
 function megabytes(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const found = text.replace(/MB$/i, "");
   return 1e6 * number("--max-memory-per-worker", found, 1, 1e9, "megabytes, at least 1");
 }
 
-function number(name: string, text: string, least: number, most: number, expected: string): number {
+function number(
+  name: string,
+  text: string,
+  least: number,
+  most: number,
+  expected: string,
+  found = text,
+): number {
   const value = text.trim() === "" ? Number.NaN : Number(text);
   if (value >= least && value <= most) return value;
   throw new DotpeError(
     "usage",
-    `${name}: found ${text || "nothing"}, expected ${expected}`,
+    `${name}: found ${found || "nothing"}, expected ${expected}`,
     "`dotpe-hpc tune --help` lists the options.",
   );
 }

@@ -1,4 +1,5 @@
 /** The setting of a run: remembered, measured now, or none. */
+import { DotpeError } from "../errors.ts";
 import { availableKernels } from "../kernels/table.ts";
 import { type Machine, thisMachine } from "../machine/machine.ts";
 import type { Options } from "../options.ts";
@@ -78,30 +79,56 @@ export async function chooseSetting(
   tell(
     `nothing is known of this machine: measuring for ${seconds.toFixed(0)} s what is fastest (once; --no-tune skips it)`,
   );
-  const outcome = await tuneRun(options, inputs, n, machine, signature, {
+  const how = {
     ...{ search: DEFAULT_SEARCH, seed: 0, budgetSeconds: seconds, started: performance.now() },
     ...{ where: whereOf(options), mostBytes: undefined, memoryFraction: options.memoryFraction },
-  });
+  };
+  const outcome = await tuneRun(options, inputs, n, machine, signature, how).catch(unlessDefect);
+  if (typeof outcome === "string")
+    return { ...none("built-in"), warnings: [...warnings, `not tuned: ${outcome}`] };
   const written = writeCached(outcome.entry);
   const all = [...warnings, ...outcome.warnings, ...("warning" in written ? [written.warning] : [])];
   return chosen(outcome.entry, "tuned now", all);
+}
+
+/** What the machine can cause (no memory, no place for the slice) does not end a run; a wrong answer does. */
+function unlessDefect(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (error instanceof DotpeError || code !== undefined) return message;
+  throw error;
 }
 
 function chosen({ setting, gain }: CacheEntry, reason: string, warnings: readonly string[]): Choice {
   return { setting, reason: `${settingText(setting)} (${reason}, ${gain.toFixed(2)}x built-in)`, warnings };
 }
 
-/** What was tuned on this machine for other sizes of the same work, the last one. */
+/** What was tuned on this machine, in the same place of it, for the sizes nearest to these. */
 function similar({ parts }: Signature, machine: Machine): CacheEntry | undefined {
-  const isLike = ({ signature }: CacheEntry) =>
-    Object.entries(parts).every(([name, text]) =>
-      name === "workload" ? /^d\d/.test(signature.parts.workload ?? "") : signature.parts[name] === text,
-    );
+  const wanted = workOf(parts);
   const usable = usableHere(machine);
-  const entries = listCached()
-    .found.map(({ entry }) => entry)
-    .filter((entry) => isLike(entry) && entry.setting.n_procs <= usable.workers);
-  return entries.sort((a, b) => (a.created < b.created ? 1 : -1))[0];
+  const entries = listCached().found.flatMap(({ entry }) => {
+    const found = workOf(entry.signature.parts);
+    const isLike = Object.entries(parts).every(
+      ([name, text]) => name === "workload" || entry.signature.parts[name] === text,
+    );
+    if (!isLike || found?.place !== wanted?.place || entry.setting.n_procs > usable.workers) return [];
+    return [{ entry, distance: distance(found?.sizes ?? [], wanted?.sizes ?? []) }];
+  });
+  return entries.sort((a, b) => a.distance - b.distance)[0]?.entry;
+}
+
+/** Sizes of a run's work, as `shapeClass` writes them, and its place; undefined for a module's. */
+function workOf({ workload = "" }: Readonly<Record<string, string>>) {
+  const found = /^d(\d+) m(\d+) b(\d+) t(\d+) o(\d+) e(\d+) i(\d+)([kM]?)(.*)$/.exec(workload);
+  if (found === null) return undefined;
+  const sizes = found.slice(1, 8).map(Number);
+  sizes[6] *= { k: 2 ** 10, M: 2 ** 20 }[found[8]] ?? 1;
+  return { sizes, place: found[9] };
+}
+
+/** Steps by a factor of two. */
+function distance(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, size, k) => sum + Math.abs(Math.log2(size / b[k])), 0);
 }
 
 /** Measures on a slice of the run's own banks, for a run on so many of their samples. */

@@ -52,8 +52,8 @@ export async function tuneSession(
   if (workload.leastBytes(space.setting(space.start)) > mostBytes) {
     throw new DotpeError(
       "usage",
-      `--max-memory-per-worker: found ${Math.round(mostBytes / 1e6)} MB, expected enough for the built-in setting`,
-      "Leave it out, or use fewer workers (--n-procs).",
+      `memory of a worker: found ${Math.round(mostBytes / 1e6)} MB, expected enough for the built-in setting`,
+      "Raise --max-memory-per-worker or --memory-fraction.",
     );
   }
   const header = { signature: signature.id, version, search, seed, space: space.dimensions };
