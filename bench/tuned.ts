@@ -30,8 +30,10 @@ const OPTIONS = {
   times: { type: "string", default: "3" },
   search: { type: "string", default: DEFAULT_SEARCH },
 } as const;
-/** Candidates that are measured again after the sweep, how often, and pairs of each comparison. */
-const [AGAIN, TIMES_AGAIN, PAIRS] = [16, 4, 25];
+/** After a quick sweep of all candidates: so many of the best are measured at length, so many of these again and how often. */
+const [AT_LENGTH, AGAIN, TIMES_AGAIN] = [64, 16, 4];
+/** Of each comparison. */
+const PAIRS = 25;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -90,20 +92,19 @@ async function main(): Promise<void> {
 
 /** The fastest of all. */
 async function sweep(bench: Workbench, points: readonly Point[], settingOf: (point: Point) => Setting) {
-  const rates = new Map<Setting, number[]>();
-  const measure = async (setting: Setting) => {
-    const { timed } = await bench.measure(setting, "full");
-    rates.set(setting, [...(rates.get(setting) ?? []), timed?.rate ?? 0]);
+  const round = async (settings: readonly Setting[], effort: "quick" | "full", times: number) => {
+    const rates = new Map(settings.map((setting) => [setting, 0]));
+    for (let k = 0; k < times; k++) {
+      for (const setting of settings) {
+        const { timed } = await bench.measure(setting, effort);
+        rates.set(setting, (rates.get(setting) ?? 0) + (timed?.rate ?? 0) / times);
+      }
+    }
+    return settings.toSorted((a, b) => (rates.get(b) ?? 0) - (rates.get(a) ?? 0));
   };
-  const mean = (setting: Setting) => {
-    const own = rates.get(setting) ?? [0];
-    return own.reduce((sum, rate) => sum + rate, 0) / own.length;
-  };
-  for (const point of points) await measure(settingOf(point));
-  const best = [...rates.keys()].sort((a, b) => mean(b) - mean(a)).slice(0, AGAIN);
-  for (const setting of best) rates.set(setting, []);
-  for (let k = 0; k < TIMES_AGAIN; k++) for (const setting of best) await measure(setting);
-  return best.sort((a, b) => mean(b) - mean(a))[0];
+  const all = await round(points.map(settingOf), "quick", 1);
+  const good = await round(all.slice(0, AT_LENGTH), "full", 1);
+  return (await round(good.slice(0, AGAIN), "full", TIMES_AGAIN))[0];
 }
 
 await main();

@@ -9,6 +9,7 @@ import { encodeReference, readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
 import { writeFileAtomic } from "./io/atomic-write.ts";
 import { bindThread } from "./kernels/native.ts";
+import { type Machine, thisMachine } from "./machine/machine.ts";
 import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
@@ -51,13 +52,14 @@ export async function runInference(
   options: Options,
   report: Reporter,
   settingFor: (inputs: Inputs) => Promise<Setting | undefined> = async () => undefined,
+  machine: Machine = thisMachine(),
 ): Promise<RunSummary> {
   const clock = new Stopwatch();
   clock.lap("start");
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
-  const { work, warning } = workThatFits(options, inputs, await settingFor(inputs));
+  const { work, warning } = workThatFits(options, inputs, await settingFor(inputs), machine);
   if (warning !== undefined) report.warn(warning);
   bindThread(work.placement.parentCpus);
   const pool = new Pool(work.placement.seats, work.kernel);

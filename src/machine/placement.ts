@@ -74,7 +74,7 @@ export function placeWorkers(topology: Topology, allowed: Allowed, options: Plac
       ...(allowed.quota < places.length
         ? [`a quota of ${allowed.quota} ${allowed.quota === 1 ? "core" : "cores"}`]
         : []),
-      `${n} ${n === 1 ? "worker" : "workers"}`,
+      `${n} ${n === 1 ? "worker" : "workers"}${n > most ? ", more than that: they will wait for each other" : ""}`,
       isBound ? `bound to cores, ${placement === "pack" ? "packed" : "spread"}` : "not bound to cores",
     ],
   };
