@@ -59,7 +59,8 @@ export async function runInference(
   const inputs = readInputs(options);
   const truth = options.truth === undefined ? undefined : readTruth(options.truth);
   const imported = options.extrinsicSamples && importExtrinsic(options.extrinsicSamples, options);
-  const { work, warning } = workThatFits(options, inputs, await settingFor(inputs), machine);
+  const setting = await chosenSetting(settingFor, inputs, clock);
+  const { work, warning } = workThatFits(options, inputs, setting, machine);
   if (warning !== undefined) report.warn(warning);
   bindThread(work.placement.parentCpus);
   const pool = new Pool(work.placement.seats, work.kernel);
@@ -76,6 +77,20 @@ export async function runInference(
     pool.close();
     clock.stop();
   }
+}
+
+/** Choosing it is a stage of its own if it took so long (s) that something was measured. */
+const MEASURED = 0.5;
+
+async function chosenSetting(
+  settingFor: (inputs: Inputs) => Promise<Setting | undefined>,
+  inputs: Inputs,
+  clock: Stopwatch,
+): Promise<Setting | undefined> {
+  const begun = performance.now();
+  const setting = await settingFor(inputs);
+  if (performance.now() - begun > 1000 * MEASURED) clock.lap("tuning");
+  return setting;
 }
 
 async function runStages(

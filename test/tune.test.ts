@@ -28,7 +28,7 @@ describe("tune, then run", () => {
   const call = program("one");
 
   test("measures the real work within its candidates, checks every answer, and remembers", async () => {
-    const { code, stdout, stderr } = await call("tune", event, bank, ...SMALL, "--budget", "6s", "--json");
+    const { code, stdout, stderr } = await call("tune", event, bank, ...SMALL, "--budget", "12s", "--json");
     expect(stderr).toStartWith("tuning for d3 m4 b384 t32 o16 e64 i1k, 520 bank samples");
     expect(code).toBe(0);
     const { candidates, setting, built_in, path, signature } = JSON.parse(stdout);

@@ -1,4 +1,5 @@
 /** What the parts of a benchmark return, and how it is printed. */
+import { medianOf } from "../tune/statistics.ts";
 
 /** One number of a benchmark. Names are paths with dots, the same in every run: `--against` compares by them. */
 export interface Measurement {
@@ -49,7 +50,6 @@ export interface Statistics {
 
 export function statistics(values: readonly number[]): Statistics {
   const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const median = (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
+  const median = medianOf(sorted);
   return { median, min: sorted[0], spread: (sorted[sorted.length - 1] - sorted[0]) / median };
 }
