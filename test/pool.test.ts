@@ -111,18 +111,25 @@ describe("seats", () => {
     expect(withNodeTables(plan, tables, 1).samples.w_smpcb[0]).not.toBe(7);
   });
 
-  test("a thread is where its seat is", async () => {
+  /** The CPUs that each thread of this process may be on. */
+  const masks = () =>
+    readdirSync("/proc/self/task").map((task) => {
+      const status = readFileSync(`/proc/self/task/${task}/status`, "latin1");
+      return /^Cpus_allowed_list:\s*(.*)$/m.exec(status)?.[1];
+    });
+
+  test("a thread is where its seat is, until it has another", async () => {
     const cpu = thisMachine().allowed.cpus.at(-1) as number;
+    const several = thisMachine().allowed.cpus.length > 1;
     const bound = new Pool([{ cpus: [cpu], group: 0, node: 0 }, ...places.slice(0, 1)], "auto");
     bound.start();
     try {
       await bound.run("incoherent", planOf(8), 8);
       expect(bound.pinError).toBe(0);
-      const allowed = readdirSync("/proc/self/task").map(
-        (task) =>
-          /^Cpus_allowed_list:\s*(.*)$/m.exec(readFileSync(`/proc/self/task/${task}/status`, "latin1"))?.[1],
-      );
-      if (thisMachine().allowed.cpus.length > 1) expect(allowed).toContain(`${cpu}`);
+      if (several) expect(masks()).toContain(`${cpu}`);
+      bound.arrange(places.slice(0, 2), "auto");
+      await bound.run("incoherent", planOf(8), 8);
+      if (several) expect(masks()).not.toContain(`${cpu}`);
     } finally {
       bound.close();
     }

@@ -63,7 +63,6 @@ const LIMIT_SYMBOLS = {
 
 const THREAD_SYMBOLS = {
   dotpe_pin: { args: [P, N], returns: "i32" },
-  dotpe_current_cpu: { args: [], returns: "i32" },
 } as const;
 
 export interface LimitKernels {
@@ -85,19 +84,11 @@ export interface Variant {
  * @returns 0, or the system's error number
  */
 export function bindThread(cpus: readonly number[]): number {
-  if (cpus.length === 0) return 0;
-  return threadTools()?.dotpe_pin(Int32Array.from(cpus), cpus.length) ?? 0;
-}
-
-/** The CPU that the calling thread is on; undefined without native kernels. */
-export function currentCpu(): number | undefined {
-  return threadTools()?.dotpe_current_cpu();
-}
-
-function threadTools() {
   const [best] = nativeVariants();
+  if (cpus.length === 0 || best === undefined) return 0;
   // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
-  return best && (dlopen(best.path, THREAD_SYMBOLS).symbols as any);
+  const { dotpe_pin } = dlopen(best.path, THREAD_SYMBOLS).symbols as any;
+  return dotpe_pin(Int32Array.from(cpus), cpus.length);
 }
 
 let found: Variant[] | undefined;

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { DotpeError } from "../errors.ts";
 import { bindThread } from "../kernels/native.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
+import { thisMachine } from "../machine/machine.ts";
 import { withNodeTables } from "./node-tables.ts";
 import type { FromWorker, Job, Seat, SentError, ToWorker } from "./protocol.ts";
 import { type OpenedJob, openJob } from "./runner.ts";
@@ -12,6 +13,7 @@ declare const self: Worker;
 
 let kernels: Kernels;
 let seat: Seat;
+let isBound = false;
 let urgentSent: Int32Array;
 let urgentReceived = 0;
 let busy = false;
@@ -23,7 +25,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "open") {
     ({ seat, urgentSent } = data);
     // First of all: memory lies in the NUMA node of the thread that writes it first.
-    const pinError = bindThread(seat.cpus);
+    const pinError = sit(seat);
     kernels = loadKernels(data.kernels);
     answer({ type: "ready", pinError });
     return;
@@ -32,6 +34,14 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   (data.job.urgent ? urgent : waiting).push(data.job);
   if (!busy) void work();
 };
+
+/** Binds the thread to its seat; one that was bound before and shall not be any more may be anywhere again. */
+function sit({ cpus }: Seat): number {
+  const anywhere = cpus.length === 0;
+  const error = bindThread(anywhere && isBound ? thisMachine().allowed.cpus : cpus);
+  isBound = !anywhere;
+  return error;
+}
 
 async function work(): Promise<void> {
   busy = true;

@@ -18,6 +18,3 @@ int32_t dotpe_pin(const int32_t *cpus, int32_t n) {
   CPU_FREE(set);
   return error;
 }
-
-/* The CPU that the calling thread runs on, or -1. */
-int32_t dotpe_current_cpu(void) { return sched_getcpu(); }
