@@ -61,6 +61,8 @@ const KEPT_SHARE = 0.12;
 /** Load on a core, before anything is measured, and loss of clock that are worth a warning. */
 const [HIGH_LOAD, SLOWER] = [0.25, 0.9];
 const MAX_OUTLIERS = 0.2;
+/** Of a full measurement, warm-up and changes included. */
+const USUAL_RUNS = 8;
 /** Runs of new threads before they are timed, at least and at most; a gain that is still worth another. */
 const [LEAST_WARM, MOST_WARM] = [4, 12];
 const WARM = 0.97;
@@ -233,13 +235,16 @@ class Tuning {
       const warning = log.append({ ...ask, seconds, measured, failed, memory: 1e6 * megabytes });
       if (warning !== undefined) this.warnings.push(warning);
     } else this.resumed++;
-    // The first measurement starts threads and checks the kernels' definition: later ones take less.
-    if (ask.effort === "full")
-      this.usual = this.usual === 0 ? found.seconds : (this.usual + found.seconds) / 2;
+    if (ask.effort === "full") this.learn(found);
     this.candidates.push(found);
     this.byKey.set(`${ask.effort} ${space.key(ask.point)}`, found);
     onMeasured?.(found);
     return found;
+  }
+
+  /** How long a full measurement takes; the first one also started threads and asked for the definition. */
+  private learn({ seconds, timed }: Candidate): void {
+    this.usual = this.usual === 0 ? USUAL_RUNS * (timed?.seconds ?? 0) : (this.usual + seconds) / 2;
   }
 
   private compare(best: Setting, builtIn: Setting): Promise<Duel> {
