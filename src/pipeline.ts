@@ -8,7 +8,7 @@ import type { Reference, SingleReference } from "./gw/reference.ts";
 import { encodeReference, readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
 import { writeFileAtomic } from "./io/atomic-write.ts";
-import { bindThread } from "./kernels/native.ts";
+import { threadTools } from "./kernels/native.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
 import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
@@ -62,7 +62,8 @@ export async function runInference(
   const setting = await chosenSetting(settingFor, inputs, clock);
   const { work, warning } = workThatFits(options, inputs, setting, machine);
   if (warning !== undefined) report.warn(warning);
-  bindThread(work.placement.parentCpus);
+  const { parentCpus } = work.placement;
+  if (parentCpus.length > 0) threadTools().bind(parentCpus);
   const pool = new Pool(work.placement.seats, work.kernel);
   const madeFolders: string[] = [];
   const rundir = createRundir({ ...options, eventName: inputs.event.name }, madeFolders);

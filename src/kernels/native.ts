@@ -62,7 +62,9 @@ const LIMIT_SYMBOLS = {
 } as const;
 
 const THREAD_SYMBOLS = {
+  dotpe_thread_id: { args: [], returns: "i32" },
   dotpe_pin: { args: [P, N], returns: "i32" },
+  dotpe_loosen: { args: [P, N], returns: "i32" },
 } as const;
 
 export interface LimitKernels {
@@ -79,16 +81,27 @@ export interface Variant {
   loadLimits(): LimitKernels;
 }
 
-/**
- * Binds the calling thread, and those that it starts from then on, to CPUs; nothing for none, or without native kernels.
- * @returns 0, or the system's error number
- */
-export function bindThread(cpus: readonly number[]): number {
+/** Where threads run. */
+export interface ThreadTools {
+  /** Of the calling thread, as the system numbers it. */
+  id(): number;
+  /** Binds the calling thread, and those that it starts from then on, to CPUs; 0, or the system's error number. */
+  bind(cpus: readonly number[]): number;
+  /** Lets all threads but these be wherever the main thread may be; how many were elsewhere. */
+  loosen(bound: readonly number[]): number;
+}
+
+/** Without native kernels they do nothing. */
+export function threadTools(): ThreadTools {
   const [best] = nativeVariants();
-  if (cpus.length === 0 || best === undefined) return 0;
+  if (best === undefined) return { id: () => 0, bind: () => 0, loosen: () => 0 };
   // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
-  const { dotpe_pin } = dlopen(best.path, THREAD_SYMBOLS).symbols as any;
-  return dotpe_pin(Int32Array.from(cpus), cpus.length);
+  const c = dlopen(best.path, THREAD_SYMBOLS).symbols as any;
+  return {
+    id: c.dotpe_thread_id,
+    bind: (cpus) => c.dotpe_pin(Int32Array.from(cpus), cpus.length),
+    loosen: (bound) => c.dotpe_loosen(Int32Array.from(bound), bound.length),
+  };
 }
 
 let found: Variant[] | undefined;

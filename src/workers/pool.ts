@@ -1,5 +1,6 @@
 /** The threads that compute. With one process the tasks run in the main thread, by the same code. */
 import { DotpeError, type ExitName } from "../errors.ts";
+import { threadTools } from "../kernels/native.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
 import { sharedI32 } from "./arena.ts";
 import { nodeTables } from "./node-tables.ts";
@@ -30,6 +31,8 @@ interface Pending {
 /** A worker and the jobs that it has not answered yet, by id. */
 interface Thread {
   readonly worker: Worker;
+  /** As the system numbers it, if it is bound; 0 if not; undefined until it has said so. */
+  id: number | undefined;
   readonly pending: Map<number, Pending>;
   /** How many urgent jobs it was sent. */
   readonly urgentSent: Int32Array;
@@ -47,6 +50,9 @@ export class Pool {
   private loaded: Kernels;
   /** Every task done so far, by job and thread. */
   readonly history: ThreadSpans[] = [];
+  private readonly tools = threadTools();
+  /** Whether any thread was ever bound. */
+  private hasBound = false;
   /** Why a thread could not be bound to its CPUs: the system's error number. */
   pinError = 0;
 
@@ -85,6 +91,7 @@ export class Pool {
     this.seats.forEach((seat, k) => {
       this.threads[k] ??= this.startThread();
       const { worker, urgentSent } = this.threads[k];
+      this.threads[k].id = undefined;
       worker.postMessage({ type: "open", kernels: this.kernels.name, urgentSent, seat } satisfies ToWorker);
     });
   }
@@ -100,13 +107,17 @@ export class Pool {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.type === "done") settle(data.id)?.resolve(data);
       else if (data.type === "failed") settle(data.id)?.reject(revive(data.error));
-      else this.pinError ||= data.pinError;
+      else {
+        this.pinError ||= data.pinError;
+        thread.id = data.threadId;
+      }
     };
     worker.onerror = ({ message }) => {
       const stopped = new DotpeError("tryAgain", `a worker stopped: ${message}`, "Run the command again.");
       for (const id of [...pending.keys()]) settle(id)?.reject(stopped);
     };
-    return { worker, pending, urgentSent: sharedI32(1) };
+    const thread: Thread = { worker, id: undefined, pending, urgentSent: sharedI32(1) };
+    return thread;
   }
 
   /**
@@ -125,7 +136,10 @@ export class Pool {
     const seats = this.seats.slice(0, nTasks);
     const job = this.newJob(kind, plan, nTasks, urgent, seats);
     if (this.n_procs === 1 || !this.isStarted) return [await this.runHere(job, onProgress)];
-    const timer = setInterval(() => onProgress(tasksDone(job.queue)), POLL);
+    const timer = setInterval(() => {
+      onProgress(tasksDone(job.queue));
+      this.loosen();
+    }, POLL);
     try {
       const asked = seats.map((_, k) => ask(this.threads[k], job));
       // Every worker answers before anything is thrown: a task still running would write into the plan's arrays.
@@ -140,6 +154,15 @@ export class Pool {
     } finally {
       clearInterval(timer);
     }
+  }
+
+  /** The runtime's own threads (compiler, collector) are not to stay on the CPU of the worker that happened to start them. */
+  private loosen(): void {
+    const ids = this.threads.map(({ id }) => id);
+    const bound = ids.filter((id) => id !== undefined && id > 0) as number[];
+    this.hasBound ||= bound.length > 0;
+    // One that has not told its number may just have bound itself.
+    if (this.hasBound && !ids.includes(undefined)) this.tools.loosen(bound);
   }
 
   private newJob<K extends JobKind>(

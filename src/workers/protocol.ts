@@ -104,7 +104,7 @@ export interface Done {
 }
 
 export type FromWorker =
-  /** pinError: 0, or the system's error number of binding it to its CPUs. */
-  | { readonly type: "ready"; readonly pinError: number }
+  /** pinError: 0, or the system's error number of binding it to its CPUs. threadId: of a bound thread, else 0. */
+  | { readonly type: "ready"; readonly pinError: number; readonly threadId: number }
   | Done
   | { readonly type: "failed"; readonly id: number; readonly error: SentError };

@@ -1,7 +1,7 @@
 /** Entry point of a worker thread: takes messages, answers them. What is computed stands in src/stages. */
 import { setImmediate } from "node:timers/promises";
 import { DotpeError } from "../errors.ts";
-import { bindThread } from "../kernels/native.ts";
+import { threadTools } from "../kernels/native.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
 import { thisMachine } from "../machine/machine.ts";
 import { withNodeTables } from "./node-tables.ts";
@@ -27,7 +27,7 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
     // First of all: memory lies in the NUMA node of the thread that writes it first.
     const pinError = sit(seat);
     kernels = loadKernels(data.kernels);
-    answer({ type: "ready", pinError });
+    answer({ type: "ready", pinError, threadId: isBound ? threadTools().id() : 0 });
     return;
   }
   if (data.job.urgent) urgentReceived++;
@@ -37,10 +37,10 @@ self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
 
 /** Binds the thread to its seat; one that was bound before and shall not be any more may be anywhere again. */
 function sit({ cpus }: Seat): number {
-  const anywhere = cpus.length === 0;
-  const error = bindThread(anywhere && isBound ? thisMachine().allowed.cpus : cpus);
-  isBound = !anywhere;
-  return error;
+  const wasBound = isBound;
+  isBound = cpus.length > 0;
+  if (!isBound && !wasBound) return 0;
+  return threadTools().bind(isBound ? cpus : thisMachine().allowed.cpus);
 }
 
 async function work(): Promise<void> {
