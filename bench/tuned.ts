@@ -77,6 +77,8 @@ async function main(): Promise<void> {
         };
         console.log(`${time}: search ${settingText(found)} (${tuned.candidates.length} measurements)`);
         console.log(`   all    ${settingText(best)}`);
+        const kept = tuned.setting === tuned.builtIn;
+        console.log(`   tune ${kept ? "keeps the built-in setting" : "takes the best of the search"}`);
         console.log(`   chosen by tune / built-in   ${await against(tuned.setting, tuned.builtIn)}`);
         console.log(`   best of search / built-in   ${await against(found, tuned.builtIn)}`);
         console.log(`   best of all / built-in      ${await against(best, tuned.builtIn)}`);
