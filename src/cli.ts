@@ -197,6 +197,27 @@ export function editDistance(a: string, b: string): number {
   return cost[a.length * width + b.length];
 }
 
+/** A flag of a command; without a hint it takes no value. */
+export function flagOf(group: string, name: string, hint: string, help: string): FlagSpec {
+  return hint === "" ? { name, kind: "switch", group, help } : { name, kind: "value", group, hint, help };
+}
+
+/** @param help the command that explains the flag. @throws DotpeError usage */
+export function oneOf<Name extends string>(
+  flag: string,
+  found: string,
+  known: readonly Name[],
+  help: string,
+): Name {
+  const name = known.find((one) => one === found);
+  if (name !== undefined) return name;
+  throw new DotpeError(
+    "usage",
+    `${flag}: found ${found}, expected ${known.join(", ")}`,
+    `\`${help} --help\` lists the options.`,
+  );
+}
+
 export interface HelpPage {
   readonly summary: string;
   readonly usage: string;

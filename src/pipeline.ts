@@ -25,7 +25,7 @@ import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
 import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
-import { coherentCuts, incoherentTaskSize, type WorkSettings } from "./stages/settings.ts";
+import { coherentCuts, itemsOfTask, type WorkSettings } from "./stages/settings.ts";
 import { countCandidates, type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import type { Setting } from "./tune/setting.ts";
@@ -253,7 +253,7 @@ function incoherentPlan(
     ...how,
     n_phi: options.nPhiIncoherent ?? options.nPhi,
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
-    taskSize: incoherentTaskSize(work, items.i_j.length),
+    taskSize: itemsOfTask(work, items.i_j.length),
     batchSize: work.batchItems,
   };
   return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);

@@ -1,27 +1,24 @@
 /** `dotpe-hpc bench [EVENT BANK...]`: how fast the program is on this machine. */
 import { defineCommand } from "citty";
-import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import {
+  type FlagSpec,
+  flagOf,
+  type HelpPage,
+  oneOf,
+  parseCommandLine,
+  renderHelp,
+  wantsHelp,
+} from "../cli.ts";
 import { DotpeError } from "../errors.ts";
 import { printOut } from "./print.ts";
 
+const COMMAND = "dotpe-hpc bench";
 const GROUP = "Options";
 const FLAGS: readonly FlagSpec[] = [
-  {
-    ...{ name: "size", kind: "value", group: GROUP, hint: "micro|small|full" },
-    help: "how much is measured, and how often (small)",
-  },
-  {
-    ...{ name: "only", kind: "value", group: GROUP, hint: "PART,..." },
-    help: "only these parts: kernels, stages, run, scaling, crossover (all)",
-  },
-  {
-    ...{ name: "json", kind: "value", group: GROUP, hint: "FILE" },
-    help: "write every number to this file",
-  },
-  {
-    ...{ name: "against", kind: "value", group: GROUP, hint: "FILE" },
-    help: "print the change of every number since this file was written",
-  },
+  flagOf(GROUP, "size", "micro|small|full", "how much is measured, and how often (small)"),
+  flagOf(GROUP, "only", "PART,...", "only these parts: kernels, stages, run, scaling, crossover (all)"),
+  flagOf(GROUP, "json", "FILE", "write every number to this file"),
+  flagOf(GROUP, "against", "FILE", "print the change of every number since this file was written"),
 ];
 
 const HELP: HelpPage = {
@@ -52,10 +49,15 @@ export default defineCommand({
       ...[import("../bench/compare.ts"), import("../io/atomic-write.ts")],
     ] as const);
     const text = (name: string) => flags.get(name)?.value as string | undefined;
-    const size = oneOf("--size", text("size") ?? "small", Object.keys(SIZES) as (keyof typeof SIZES)[]);
+    const size = oneOf(
+      "--size",
+      text("size") ?? "small",
+      Object.keys(SIZES) as (keyof typeof SIZES)[],
+      COMMAND,
+    );
     const parts = text("only")
       ?.split(",")
-      .map((part) => oneOf("--only", part, PART_NAMES));
+      .map((part) => oneOf("--only", part, PART_NAMES, COMMAND));
     const against = text("against");
     const before = against === undefined ? undefined : compare.readRecorded(against);
     const measured = await runSuite({ size, parts: parts ?? PART_NAMES, inputs: positionals }, printOut);
@@ -64,13 +66,3 @@ export default defineCommand({
     if (before !== undefined) await printOut(compare.formatComparison(before, measured));
   },
 });
-
-function oneOf<Name extends string>(flag: string, found: string, known: readonly Name[]): Name {
-  const name = known.find((one) => one === found);
-  if (name !== undefined) return name;
-  throw new DotpeError(
-    "usage",
-    `${flag}: found ${found}, expected ${known.join(", ")}`,
-    "`dotpe-hpc bench --help` lists the options.",
-  );
-}

@@ -1,7 +1,7 @@
 /** `dotpe-hpc machine check [EVENT BANK...]`: what to look at before a long run. */
 import { tmpdir } from "node:os";
 import { dirname, resolve } from "node:path";
-import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import { type FlagSpec, flagOf, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
 import { DotpeError, EXIT_CODES } from "../errors.ts";
 import type { Sizes } from "../forecast/memory.ts";
 import type { Needs } from "../machine/checklist.ts";
@@ -15,15 +15,19 @@ import { printOut } from "./print.ts";
 
 const GROUP = "Options";
 const OWN_FLAGS: readonly FlagSpec[] = [
-  {
-    ...{ name: "dir", kind: "value", group: GROUP, hint: "DIR" },
-    help: "the folder that run directories go into (that of --rundir or --event-dir, else the current one)",
-  },
-  {
-    ...{ name: "sysfs", kind: "value", group: GROUP, hint: "DIR" },
-    help: "check the machine whose /sys and /proc were copied to DIR/sys and DIR/proc; folders are this machine's",
-  },
-  { name: "json", kind: "switch", group: GROUP, help: "every check, as JSON" },
+  flagOf(
+    GROUP,
+    "dir",
+    "DIR",
+    "the folder that run directories go into (that of --rundir or --event-dir, else the current one)",
+  ),
+  flagOf(
+    GROUP,
+    "sysfs",
+    "DIR",
+    "check the machine whose /sys and /proc were copied to DIR/sys and DIR/proc; folders are this machine's",
+  ),
+  flagOf(GROUP, "json", "", "every check, as JSON"),
 ];
 const FLAGS = [...OWN_FLAGS, ...RUN_FLAGS.filter(({ name }) => name !== "json")];
 

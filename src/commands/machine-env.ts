@@ -1,5 +1,5 @@
 /** `dotpe-hpc machine env`: exports for the Python tools that run beside this program. */
-import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import { type FlagSpec, flagOf, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { chooseUse, formatExports, formatFile, MODES } from "../machine/environment.ts";
@@ -9,18 +9,19 @@ import { printOut } from "./print.ts";
 
 const GROUP = "Options";
 const FLAGS: readonly FlagSpec[] = [
-  {
-    ...{ name: "mode", kind: "value", group: GROUP, hint: "auto|workstation|hpc|hpc_large" },
-    help: "workstation: some threads, a core left free; hpc: one process with every core; hpc_large: many processes of one thread, as dot_pe starts them; auto: by the cores, NUMA nodes and Slurm (auto)",
-  },
-  {
-    ...{ name: "write", kind: "value", group: GROUP, hint: "FILE" },
-    help: "save a file to source instead, with settings of numba, JAX and MKL too, and the libraries found",
-  },
-  {
-    ...{ name: "sysfs", kind: "value", group: GROUP, hint: "DIR" },
-    help: "read a captured tree with sys and proc instead of this machine",
-  },
+  flagOf(
+    GROUP,
+    "mode",
+    "auto|workstation|hpc|hpc_large",
+    "workstation: some threads, a core left free; hpc: one process with every core; hpc_large: many processes of one thread, as dot_pe starts them; auto: by the cores, NUMA nodes and Slurm (auto)",
+  ),
+  flagOf(
+    GROUP,
+    "write",
+    "FILE",
+    "save a file to source instead, with settings of numba, JAX and MKL too, and the libraries found",
+  ),
+  flagOf(GROUP, "sysfs", "DIR", "read a captured tree with sys and proc instead of this machine"),
 ];
 
 const HELP: HelpPage = {

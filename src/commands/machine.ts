@@ -1,6 +1,6 @@
 /** `dotpe-hpc machine`: what this machine has, and what of it the program may use. */
 import { defineCommand } from "citty";
-import { type FlagSpec, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import { type FlagSpec, flagOf, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
 import type { Allowed } from "../machine/allowed.ts";
 import type { Topology } from "../machine/topology.ts";
@@ -10,17 +10,14 @@ import { printOut } from "./print.ts";
 
 const GROUP = "Options";
 const FLAGS: readonly FlagSpec[] = [
-  {
-    name: "json",
-    kind: "switch",
-    group: GROUP,
-    help: "everything, as JSON; with the text of the files read",
-  },
-  {
-    ...{ name: "sysfs", kind: "value", group: GROUP, hint: "DIR" },
-    help: "describe the machine whose /sys and /proc were copied to DIR/sys and DIR/proc",
-  },
-  { name: "show", kind: "switch", group: GROUP, help: "the same as no option" },
+  flagOf(GROUP, "json", "", "everything, as JSON; with the text of the files read"),
+  flagOf(
+    GROUP,
+    "sysfs",
+    "DIR",
+    "describe the machine whose /sys and /proc were copied to DIR/sys and DIR/proc",
+  ),
+  flagOf(GROUP, "show", "", "the same as no option"),
 ];
 
 const HELP: HelpPage = {

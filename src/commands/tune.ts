@@ -3,47 +3,52 @@ import { defineCommand } from "citty";
 import {
   type CommandLine,
   type FlagSpec,
+  flagOf,
   type HelpPage,
+  oneOf,
   parseCommandLine,
   renderHelp,
   wantsHelp,
 } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
+import type { SearchName } from "../tune/search.ts";
 import { printOut, printProgress } from "./print.ts";
 
 const WHAT = "What is tuned for (without EVENT and BANK: made-up data of the usual sizes)";
 const HOW = "How";
 const MEMORY = "What is remembered";
 
-const flag = (group: string, name: string, hint: string, help: string): FlagSpec => ({
-  ...{ name, group, help, hint, kind: hint === "" ? "switch" : "value" },
-});
 const list = (spec: FlagSpec): FlagSpec => ({ ...spec, kind: "list" });
 
 const FLAGS: readonly FlagSpec[] = [
-  flag(WHAT, "event", "FILE", "the same as EVENT"),
-  list(flag(WHAT, "bank", "DIR", "the same as BANK; may be repeated")),
-  flag(WHAT, "n-ext", "N", "as for run (1024)"),
-  flag(WHAT, "n-phi", "N", "as for run (50)"),
-  flag(WHAT, "n-t", "N", "as for run (128)"),
-  flag(WHAT, "benchmark", "MODULE", "a workload of your own (.ts or .js): docs/benchmark-modules.md"),
-  list(flag(WHAT, "benchmark-option", "KEY=VALUE", "given to the module; may be repeated")),
-  flag(HOW, "budget", "TIME", "for everything, such as 20s or 5min (20s)"),
-  flag(HOW, "search", "grid|halving|surrogate", "how candidates are chosen (surrogate)"),
-  flag(HOW, "seed", "S", "of the search (0)"),
-  flag(HOW, "kernel", "auto|NAME", "kernels that are tried (auto: all with the same results)"),
-  flag(HOW, "placement", "auto|spread|pack|none", "as for run (auto)"),
-  flag(HOW, "numa", "NODE", "tune for this NUMA node alone, as run --numa uses it"),
-  flag(HOW, "reserve", "N", "as for run"),
-  flag(HOW, "max-memory-per-worker", "MB", "leave out what needs more (allowed memory / workers, less 15%)"),
-  flag(HOW, "memory-fraction", "X", "share of the allowed memory to count with (0.8)"),
-  flag(HOW, "json", "", "print everything that was measured as JSON"),
-  flag(HOW, "quiet", "", "no progress"),
-  flag(MEMORY, "retune", "", "measure even if a setting is remembered"),
-  flag(MEMORY, "list", "", "print the remembered settings, and end"),
-  flag(MEMORY, "clear", "", "forget them, and end"),
-  flag(MEMORY, "export", "FILE", "write them to one file, and end"),
-  flag(MEMORY, "import", "FILE", "take them from such a file, and end"),
+  flagOf(WHAT, "event", "FILE", "the same as EVENT"),
+  list(flagOf(WHAT, "bank", "DIR", "the same as BANK; may be repeated")),
+  flagOf(WHAT, "n-ext", "N", "as for run (1024)"),
+  flagOf(WHAT, "n-phi", "N", "as for run (50)"),
+  flagOf(WHAT, "n-t", "N", "as for run (128)"),
+  flagOf(WHAT, "benchmark", "MODULE", "a workload of your own (.ts or .js): docs/benchmark-modules.md"),
+  list(flagOf(WHAT, "benchmark-option", "KEY=VALUE", "given to the module; may be repeated")),
+  flagOf(HOW, "budget", "TIME", "for everything, such as 20s or 5min (20s)"),
+  flagOf(HOW, "search", "grid|halving|surrogate", "how candidates are chosen (surrogate)"),
+  flagOf(HOW, "seed", "S", "of the search (0)"),
+  flagOf(HOW, "kernel", "auto|NAME", "kernels that are tried (auto: all with the same results)"),
+  flagOf(HOW, "placement", "auto|spread|pack|none", "as for run (auto)"),
+  flagOf(HOW, "numa", "NODE", "tune for this NUMA node alone, as run --numa uses it"),
+  flagOf(HOW, "reserve", "N", "as for run"),
+  flagOf(
+    HOW,
+    "max-memory-per-worker",
+    "MB",
+    "leave out what needs more (allowed memory / workers, less 15%)",
+  ),
+  flagOf(HOW, "memory-fraction", "X", "share of the allowed memory to count with (0.8)"),
+  flagOf(HOW, "json", "", "print everything that was measured as JSON"),
+  flagOf(HOW, "quiet", "", "no progress"),
+  flagOf(MEMORY, "retune", "", "measure even if a setting is remembered"),
+  flagOf(MEMORY, "list", "", "print the remembered settings, and end"),
+  flagOf(MEMORY, "clear", "", "forget them, and end"),
+  flagOf(MEMORY, "export", "FILE", "write them to one file, and end"),
+  flagOf(MEMORY, "import", "FILE", "take them from such a file, and end"),
 ];
 
 const HELP: HelpPage = {
@@ -96,7 +101,7 @@ export interface TuneCommand {
   readonly benchmark: string | undefined;
   readonly given: Readonly<Record<string, string>>;
   readonly budgetSeconds: number;
-  readonly search: string | undefined;
+  readonly search: SearchName | undefined;
   readonly seed: number;
   readonly mostBytes: number | undefined;
   readonly memoryFraction: number;
@@ -121,12 +126,16 @@ async function requestOf(line: CommandLine): Promise<TuneCommand> {
       "--benchmark and EVENT: found both, expected one of them",
       "A module brings its own work.",
     );
-  const { optionPairs } = await import("../tune/module-options.ts");
+  const [{ optionPairs }, { SEARCHES }] = await Promise.all([
+    import("../tune/module-options.ts"),
+    import("../tune/search.ts"),
+  ]);
+  const search = text("search");
   return {
     ...{ inputs, benchmark: text("benchmark"), given: optionPairs(listOf("benchmark-option")) },
     runFlags: AS_FOR_RUN.flatMap((name) => (flags.has(name) ? [`--${name}`, text(name) ?? ""] : [])),
     budgetSeconds: seconds(text("budget") ?? "20s"),
-    search: text("search"),
+    search: search === undefined ? undefined : oneOf("--search", search, SEARCHES, "dotpe-hpc tune"),
     seed: number("--seed", text("seed") ?? "0", 0, 2 ** 31 - 1, "a whole number of at least 0"),
     mostBytes: megabytes(text("max-memory-per-worker")),
     memoryFraction: number(

@@ -59,12 +59,16 @@ function automaticProcs({ hpc, numa, reserve }: Options, n_candidates: number, t
 
 const roundUp8 = (n: number) => Math.ceil(n / 8) * 8;
 
-/** Bank samples of a task of stage 2: no thread should wait long for another's last task. */
-export function incoherentTaskSize(
+/** Fewest bank samples of a task of stage 2. */
+const LEAST_TASK = 4;
+
+/** Of n bank samples, those of a task of stage 2; of other work, units. No thread should wait long for another's last task. */
+export function itemsOfTask(
   { taskItems, n_procs }: Pick<WorkSettings, "taskItems" | "n_procs">,
   n: number,
-) {
-  return Math.max(4, Math.min(taskItems, Math.ceil(n / (4 * n_procs))));
+  least = LEAST_TASK,
+): number {
+  return Math.max(least, Math.min(taskItems, Math.ceil(n / (4 * n_procs))));
 }
 
 /** About this many probes of discarded samples. */

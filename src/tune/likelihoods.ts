@@ -13,7 +13,7 @@ import { SILENT_REPORTER } from "../report/reporter.ts";
 import { writeRows } from "../stages/evaluate.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
 import { RowFiles } from "../stages/row-files.ts";
-import { BUILT_IN, incoherentTaskSize } from "../stages/settings.ts";
+import { BUILT_IN, itemsOfTask } from "../stages/settings.ts";
 import { type Inputs, readInputs } from "../stages/setup.ts";
 import { Pool } from "../workers/pool.ts";
 import { type Answers, differenceByBlock, differenceFromDefinition, firstBlock } from "./answers.ts";
@@ -94,7 +94,7 @@ export class Likelihoods implements Workload {
   }
 
   units(n_procs: number): number {
-    return this.problems.blocks(n_procs).likelihoods;
+    return this.problems.sizes(n_procs).likelihoods;
   }
 
   async run(pool: Pool, setting: Setting): Promise<void> {
@@ -106,7 +106,7 @@ export class Likelihoods implements Workload {
     const look = async (plan: IncoherentPlan) => {
       const n = plan.items.i_j.length;
       const { iBatch, batchesPerTask, n_procs } = cut;
-      const taskSize = incoherentTaskSize({ taskItems: iBatch * batchesPerTask, n_procs }, n);
+      const taskSize = itemsOfTask({ taskItems: iBatch * batchesPerTask, n_procs }, n);
       plan.lnlike_dj.fill(0);
       await pool.run("incoherent", { ...plan, taskSize, batchSize: iBatch }, Math.ceil(n / taskSize));
       return plan.lnlike_dj;
@@ -134,10 +134,9 @@ export class Likelihoods implements Workload {
   }
 
   key({ n_procs, iBatch, batchesPerTask, iTile, eTile }: Setting): string {
-    const n = this.problems.blocks(n_procs).second.items.i_j.length;
-    const n_first = this.problems.blocks(n_procs).first?.items.i_j.length ?? n;
+    const { n_first, n_second } = this.problems.sizes(n_procs);
     const taskItems = iBatch * batchesPerTask;
-    const tasks = [n_first, n].map((of) => incoherentTaskSize({ taskItems, n_procs }, of));
+    const tasks = [n_first, n_second].map((of) => itemsOfTask({ taskItems, n_procs }, of));
     return [...tasks, Math.min(iBatch, tasks[0]), iTile, eTile].join();
   }
 

@@ -1,5 +1,6 @@
 /** A user's own workload as a tuner measures it, and as `run --benchmark` does it. */
 import { DotpeError } from "../errors.ts";
+import { itemsOfTask } from "../stages/settings.ts";
 import { Pool } from "../workers/pool.ts";
 import type { BenchmarkModule } from "./benchmark-module.ts";
 import { loadModule, type ModulePlan } from "./module-job.ts";
@@ -10,7 +11,6 @@ import type { Workload } from "./workload.ts";
 const CHECKED = 64;
 /** Of a timed run, s. */
 const RUN_SECONDS = 0.05;
-const TASKS_PER_WORKER = 4;
 
 type Cut = Pick<Setting, "n_procs" | "iBatch" | "batchesPerTask" | "iTile">;
 
@@ -58,16 +58,14 @@ export class ModuleWorkload implements Workload {
   }
 
   /** Does the units 0 <= unit < n. */
-  async solve(pool: Pool, cut: Cut, n: number, onProgress?: (units: number) => void): Promise<unknown> {
+  async solve(pool: Pool, cut: Cut, n: number): Promise<unknown> {
     const plan = this.plan(cut, n);
-    const told = onProgress && ((tasks: number) => onProgress(Math.min(n, tasks * plan.taskSize)));
-    const parts = await pool.run("module", plan, Math.ceil(n / plan.taskSize), told);
+    const parts = await pool.run("module", plan, Math.ceil(n / plan.taskSize));
     return this.module.reduce(this.prepared, parts);
   }
 
   private plan({ n_procs, iBatch, batchesPerTask, iTile }: Cut, n: number): ModulePlan {
-    const most = Math.ceil(n / (TASKS_PER_WORKER * n_procs));
-    const taskSize = Math.max(1, Math.min(iBatch * batchesPerTask, most));
+    const taskSize = itemsOfTask({ taskItems: iBatch * batchesPerTask, n_procs }, n, 1);
     const cut = { batch: Math.min(iBatch, taskSize), tile: iTile };
     return { path: this.path, prepared: this.prepared, cut, n_units: n, taskSize };
   }

@@ -31,6 +31,13 @@ export interface Problem {
   rows(tiles: Tiles): EvaluateInputs;
   /** By e-tile: making one takes longer than to use it. */
   readonly plans: Map<number, CoherentPlan>;
+}
+
+/** Items of the looks of stage 2, and likelihoods of both stages. */
+export interface ProblemSizes {
+  /** As many as in the second look where there is one look only. */
+  readonly n_first: number;
+  readonly n_second: number;
   readonly likelihoods: number;
 }
 
@@ -97,6 +104,16 @@ export class Problems {
     return { all, close, accepted, lnlike };
   }
 
+  /** Of n copies of the slice, without making their plans. */
+  sizes(n: number): ProblemSizes {
+    const { options, chosen, n_d } = this;
+    const n_second = n * chosen.close.length;
+    const n_first = this.looksTwice ? n * chosen.all.length : n_second;
+    const n_pairs = n * chosen.accepted.length * this.shared.set.n_e;
+    const perItem = n_d * options.nT * (options.nPhiIncoherent ?? options.nPhi);
+    return { n_first, n_second, likelihoods: n_first * perItem + n_pairs * options.nPhi };
+  }
+
   /** n copies of the slice, the first ones of the bank. */
   blocks(n: number): Problem {
     const known = this.made.get(n);
@@ -127,9 +144,9 @@ export class Problems {
     const lnlike_j = copies(chosen.lnlike, 0);
     const items = { bank_j: new Int32Array(accepted.length), i_j: accepted };
     const { n_e } = shared.set;
-    const n_i = (this.looksTwice ? all : close).length;
+    const order = bestFirst(lnlike_j);
     const rows = (tiles: Tiles): EvaluateInputs => ({
-      ...{ ...shared, accepted: items, order: bestFirst(lnlike_j), lnlike_j },
+      ...{ ...shared, accepted: items, order, lnlike_j },
       logPriorWeights: inputs.logPriorWeights,
       settings: {
         ...{ n_phi: options.nPhi, maxDrop: options.maxBestfitLnlikeDiff, seed: options.seed },
@@ -140,9 +157,6 @@ export class Problems {
       first: this.looksTwice ? this.incoherent(all, true) : undefined,
       second: this.incoherent(close, false),
       ...{ rows, plans: new Map() },
-      likelihoods:
-        n_i * this.n_d * options.nT * (options.nPhiIncoherent ?? options.nPhi) +
-        accepted.length * n_e * options.nPhi,
     };
   }
 

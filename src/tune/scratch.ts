@@ -23,7 +23,9 @@ export async function inScratch<T>(use: (folder: string) => Promise<T>): Promise
   const remove = () => rmSync(folder, { recursive: true, force: true });
   const end = (signal: NodeJS.Signals) => {
     remove();
-    process.exit(signal === "SIGINT" ? 130 : signal === "SIGTERM" ? 143 : 129);
+    // Without a listener the signal does what it always does.
+    for (const one of ENDINGS) process.off(one, end);
+    process.kill(process.pid, signal);
   };
   for (const signal of ENDINGS) process.on(signal, end);
   try {

@@ -35,7 +35,8 @@ export interface TuneSpace extends Space {
   readonly most: number;
 }
 
-export function tuneSpace(machine: Machine, where: Where, workload: Workload, leastBytes: number): TuneSpace {
+/** @param mostBytes of a worker: candidates that need more are left out */
+export function tuneSpace(machine: Machine, where: Where, workload: Workload, mostBytes: number): TuneSpace {
   const { knobs, builtIn } = workload;
   const { core: perCore, thread: perThread } = workersPer(machine, where);
   const smt = perThread > perCore ? [false, true] : [false];
@@ -53,7 +54,7 @@ export function tuneSpace(machine: Machine, where: Where, workload: Workload, le
   const start: Setting = { ...builtIn, n_procs: perCore, smt: false };
   const key = (point: Point) => {
     const one = setting(point);
-    if (workload.leastBytes(one) > leastBytes) return undefined;
+    if (workload.leastBytes(one) > mostBytes) return undefined;
     // Hardware threads are used when there is no core left: with fewer workers the choice changes nothing.
     if (one.smt !== one.n_procs > perCore) return undefined;
     return [one.n_procs, one.kernel, one.smt, workload.key(one)].join(" ");

@@ -55,7 +55,7 @@ export interface Tuned {
   readonly warnings: readonly string[];
 }
 
-/** Pairs of the last comparison, at least and at most; part of the time that is kept for it. */
+/** Pairs of the last comparison, at least and at most; what is kept for it beyond the time that the least take. */
 const PAIRS = { least: 5, most: 15 };
 const KEPT_SHARE = 0.12;
 /** Load on a core, before anything is measured, and loss of clock that are worth a warning. */
