@@ -137,7 +137,7 @@ function alignedSpinColumns({ m1, m2, s1z, s2z }: Physical): Pick<Derived, "chie
  * Orbital angular momentum (G Msun^2 / c) of a circular orbit at gravitational-wave frequency fRef (Hz), to relative
  * order v^2 and without spin terms: the one that LALSimulation's SimInspiralTransformPrecessingWvf2PE adds the spins to.
  */
-function orbitalAngularMomentum(m1: number, m2: number, fRef: number): number {
+export function orbitalAngularMomentum(m1: number, m2: number, fRef: number): number {
   const total = m1 + m2;
   const eta = (m1 * m2) / (total * total);
   const v = Math.cbrt(Math.PI * total * SOLAR_MASS_SECONDS * fRef);
