@@ -68,6 +68,6 @@ describe("scrambled Halton sequence", () => {
   });
 
   test("more coordinates than bases are refused", () => {
-    expect(() => haltonScrambled(1, 9, 0, 0)).toThrow("at most 8");
+    expect(() => haltonScrambled(1, 10, 0, 0)).toThrow("at most 9");
   });
 });

@@ -6,7 +6,7 @@
 
 import { uniform } from "./random.ts";
 
-const PRIMES = [2, 3, 5, 7, 11, 13, 17, 19] as const;
+const PRIMES = [2, 3, 5, 7, 11, 13, 17, 19, 23] as const;
 /** Low digits are tabulated together: the table is the largest power of the base that is not above this. */
 const MAX_TABLE = 4096;
 /** The largest double below 1: points lie in [0, 1). */
@@ -27,7 +27,7 @@ interface Coordinate {
 export class ScrambledHalton {
   private readonly coordinates: readonly Coordinate[];
 
-  /** @param dims number of coordinates, at most 8. @param seed @param stream of the counter-based generator. */
+  /** @param dims number of coordinates, at most 9. @param seed @param stream of the counter-based generator. */
   constructor(dims: number, seed: number, stream: number) {
     if (dims > PRIMES.length) throw new RangeError(`Halton: ${dims} coordinates, at most ${PRIMES.length}`);
     this.coordinates = PRIMES.slice(0, dims).map((base, dim) => coordinate(base, dim, seed, stream));
@@ -56,7 +56,7 @@ export class ScrambledHalton {
   }
 }
 
-/** The first n_q points of a scrambled Halton sequence, in [0, 1). Shape (dims, n_q); dims at most 8. */
+/** The first n_q points of a scrambled Halton sequence, in [0, 1). Shape (dims, n_q); dims at most 9. */
 export function haltonScrambled(n_q: number, dims: number, seed: number, stream: number): Float64Array {
   return new ScrambledHalton(dims, seed, stream).points(0, n_q);
 }

@@ -15,6 +15,7 @@ export const STREAMS = {
   scramble: 5,
   probe: 6,
   tuning: 7,
+  bank: 8,
 } as const;
 
 const ROUNDS = 10;
