@@ -9,6 +9,10 @@ const COMMANDS = {
     about: "posterior and evidence of an event from one or several banks",
     load: () => import("./commands/run.ts"),
   },
+  bank: {
+    about: "makes, describes, checks and packs banks of waveforms",
+    load: () => import("./commands/bank.ts"),
+  },
   tune: {
     about: "measures what is fastest on this machine, once, for all runs",
     load: () => import("./commands/tune.ts"),

@@ -24,7 +24,9 @@ const MOST_BINS = 20_000;
  */
 export function binsOf({ f0, f1, df }: BinGrid, tolerance: number): Float64Array {
   const fine_f = Float64Array.from({ length: N_FINE }, (_, k) => f0 + ((f1 - f0) * k) / (N_FINE - 1));
-  const weights = EXPONENTS.map((power) => (2 * Math.PI * Math.sign(power)) / Math.abs(f0 ** power - f1 ** power));
+  const weights = EXPONENTS.map(
+    (power) => (2 * Math.PI * Math.sign(power)) / Math.abs(f0 ** power - f1 ** power),
+  );
   const phase = (f: number) => EXPONENTS.reduce((sum, power, k) => sum + weights[k] * f ** power, 0);
   const start = phase(f0);
   const phase_f = fine_f.map((f) => phase(f) - start);

@@ -11,7 +11,7 @@ import {
 } from "../gw/mass-prior.ts";
 import { ScrambledHalton } from "../gw/qmc.ts";
 import { STREAMS } from "../gw/random.ts";
-import { alignedSpins, type InclinationDraw, ISOTROPIC, magnitudeAndTilt, towardsFaceOn } from "../gw/spin-prior.ts";
+import { alignedSpins, ISOTROPIC, magnitudeAndTilt, towardsFaceOn } from "../gw/spin-prior.ts";
 import { sharedF64 } from "../workers/arena.ts";
 
 /** prior: nothing is weighted. log: uniform in ln mchirp and ln q, as dot_pe draws its banks. power: mchirp^A. */
@@ -47,8 +47,7 @@ export function drawSamples(options: DrawOptions): BankSamples {
   const samples = Object.fromEntries(names.map((name) => [name, sharedF64(n)])) as BankSamples;
   const sequence = new ScrambledHalton(aligned ? N_ALIGNED : N_PRECESSING, seed, STREAMS.bank);
   const masses = massDraw(options);
-  const inclination =
-    options.incFaceonFactor === null ? ISOTROPIC : towardsFaceOn(options.incFaceonFactor);
+  const inclination = options.incFaceonFactor === null ? ISOTROPIC : towardsFaceOn(options.incFaceonFactor);
   for (let first = 0; first < n; first += PIECE) {
     const n_piece = Math.min(PIECE, n - first);
     const u_kq = sequence.points(first, n_piece);
@@ -96,12 +95,17 @@ function drawMasses(samples: BankSamples, i: number, draw: MassDraw, u: number, 
 }
 
 /** Adds the spins in the orbital plane to sample i, and its inclination of L from that of J. */
-function precess(samples: BankSamples, i: number, fRef: number, theta: number, u: (k: number) => number): void {
+function precess(
+  samples: BankSamples,
+  i: number,
+  fRef: number,
+  theta: number,
+  u: (k: number) => number,
+): void {
   const one = magnitudeAndTilt(u(7), samples.s1z[i]);
   const two = magnitudeAndTilt(u(8), samples.s2z[i]);
   // The azimuth is counted from the other side where J points away: mirror solutions lie together.
   const phi_jl = (2 * Math.PI * u(5) + (Math.cos(theta) < 0 ? Math.PI : 0)) % (2 * Math.PI);
-  const { m1, m2 } = samples;
   const phi12 = 2 * Math.PI * u(6);
   const { m1, m2 } = samples;
   const spins = spinsFromAngles(

@@ -13,9 +13,7 @@ const HELP: HelpPage = {
   usage: `dotpe-hpc bank ${Object.keys(PARTS).join("|")} ...`,
   positionals: Object.entries(PARTS).map(([name, { about }]) => [name, about]),
   flags: [],
-  examples: [
-    ["dotpe-hpc bank create bank --event GW170814.npz --mchirp 25,30 --n 32768", "for one event"],
-  ],
+  examples: [["dotpe-hpc bank create bank --event GW170814.npz --mchirp 25,30 --n 32768", "for one event"]],
   more: "dotpe-hpc bank create --help describes create, and so for the others.",
 };
 

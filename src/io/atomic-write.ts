@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  constants,
   fstatSync,
   fsync,
   fsyncSync,
@@ -33,6 +34,21 @@ export class PartFile {
   static create(path: string): PartFile {
     const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${Bun.randomUUIDv7()}.part`);
     return orCannotCreate(path, () => new PartFile(path, temporary, openSync(temporary, "wx+", 0o644)));
+  }
+
+  /**
+   * The part file of `path` that several threads write: each opens it by the same tag, and closes it again. The one that finds
+   * that all is written commits it. @throws DotpeError cannotCreate.
+   */
+  static share(path: string, tag: string): PartFile {
+    const temporary = join(dirname(path), `.${basename(path)}.${tag}.part`);
+    const flags = constants.O_RDWR | constants.O_CREAT;
+    return orCannotCreate(path, () => new PartFile(path, temporary, openSync(temporary, flags, 0o644)));
+  }
+
+  /** Closes it in this thread. */
+  close(): void {
+    closeSync(this.fd);
   }
 
   /** The first `length` bytes are all there are from now on. */

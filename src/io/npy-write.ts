@@ -61,7 +61,8 @@ function encodeText(items: readonly string[]): { descr: string; bytes: Uint8Arra
   return { descr: `<U${n_chars}`, bytes: new Uint8Array(words.buffer) };
 }
 
-function encodeHeader(descr: string, shape: readonly number[]): Uint8Array {
+/** What stands in front of the numbers. @param descr e.g. `<f8` */
+export function encodeHeader(descr: string, shape: readonly number[]): Uint8Array<ArrayBuffer> {
   const axes = shape.length === 1 ? `(${shape[0]},)` : `(${shape.join(", ")})`;
   let text = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${axes}, }`;
   if (shape.length > 0) text += " ".repeat(GROWTH_DIGITS - String(shape[0]).length);

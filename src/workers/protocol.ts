@@ -11,6 +11,7 @@
  * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `urgentSent` counts
  * those that were sent to the worker, so that in the middle of a job it knows when to look at its messages.
  */
+import type { MadeBlock, WaveformPlan } from "../banks/waveform-job.ts";
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { LimitPlan, LimitRate } from "../machine/limit-job.ts";
 import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
@@ -43,6 +44,7 @@ export interface Jobs {
   mixture: { plan: MixturePlan; result: null };
   limits: { plan: LimitPlan; result: LimitRate };
   module: { plan: ModulePlan; result: unknown };
+  waveforms: { plan: WaveformPlan; result: MadeBlock[] };
 }
 
 export type JobKind = keyof Jobs;

@@ -1,4 +1,5 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
+import { openWaveformJob } from "../banks/waveform-job.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { openLimits } from "../machine/limit-job.ts";
 import { coherentTables } from "../stages/coherent-plan.ts";
@@ -36,10 +37,11 @@ const OPEN: Openers = {
   mixture: openMixture,
   limits: openLimits,
   module: openModule,
+  waveforms: openWaveformJob,
 };
 
 /** Jobs whose tasks are taken in their order, by whichever thread. */
-const IN_ORDER: ReadonlySet<JobKind> = new Set(["rows"]);
+const IN_ORDER: ReadonlySet<JobKind> = new Set(["rows", "waveforms"]);
 
 /** The tables of a plan that every thread reads again and again. */
 const TABLES: { [K in JobKind]?: (plan: Jobs[K]["plan"]) => Float64Array[] } = {

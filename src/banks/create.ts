@@ -1,0 +1,146 @@
+/** Makes a bank in dot_pe's folder format: samples, waveforms, and last of all the configuration that makes it a bank. */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { version } from "../../package.json";
+import { openWaveforms } from "../approximants/open.ts";
+import { type BankSamples, blockPaths, SAMPLE_COLUMNS } from "../gw/bank.ts";
+import { readEvent } from "../gw/event.ts";
+import { FileSet, writeFileAtomic } from "../io/atomic-write.ts";
+import { encodeFeather } from "../io/feather-write.ts";
+import { sha256Of, sha256OfFile } from "../io/sha256.ts";
+import type { Reporter } from "../report/reporter.ts";
+import { shareF64 } from "../workers/arena.ts";
+import { type BinGrid, binsOf } from "./bins.ts";
+import { type DrawOptions, drawSamples } from "./draws.ts";
+import { withPool } from "./threads.ts";
+import { finishFolder, missingBlocks, prepareFolder } from "./unfinished.ts";
+import { type BankShape, blockBytes, type MadeBlock, waveformPlan } from "./waveform-job.ts";
+
+export interface BankOptions extends Omit<DrawOptions, "aligned"> {
+  /** The folder to make. */
+  readonly out: string;
+  /** An event file, of which the bank takes band and grid; or a band of one's own. */
+  readonly event: string | null;
+  readonly band: BinGrid | null;
+  /** rad: how much the phases of two waveforms may differ more from bin to bin. */
+  readonly phaseTolerance: number;
+  readonly approximant: string;
+  /** null: those that the approximant has. */
+  readonly harmonicModes: readonly (readonly [number, number])[] | null;
+  readonly lal: string | null;
+  readonly blocksize: number;
+  /** undefined: as many as may be used. */
+  readonly nProcs: number | undefined;
+}
+
+export interface CreatedBank {
+  readonly folder: string;
+  readonly n_i: number;
+  readonly n_b: number;
+  readonly m_arr: readonly number[];
+  /** What made the waveforms. */
+  readonly maker: string;
+  /** Of all files. */
+  readonly bytes: number;
+  /** Waveforms made by this call, and the time that took (s). */
+  readonly made: number;
+  readonly seconds: number;
+}
+
+/**
+ * Draws the samples and makes their waveforms. A call that was interrupted goes on where it was if it is repeated; the files do not
+ * depend on that, nor on the number of threads.
+ * @throws DotpeError usage (bins), noInput, badData (event, LALSimulation, a sample without waveform), cannotCreate.
+ */
+export async function createBank(options: BankOptions, report: Reporter): Promise<CreatedBank> {
+  const fbin = shareF64(binsOf(gridOf(options), options.phaseTolerance));
+  const { approximant, harmonicModes, lal, fRef, n, blocksize } = options;
+  const request = { approximant, f: fbin, f_ref: fRef, harmonic_modes: harmonicModes, lal };
+  const source = await openWaveforms(request);
+  const config = configOf(options, fbin, source);
+  const folder = options.out;
+  prepareFolder(folder, config);
+  mkdirSync(join(folder, "waveforms"), { recursive: true });
+  const samples = drawSamples({ ...options, aligned: source.alignedSpins });
+  const samplesBytes = encodeSamples(samples);
+  writeFileAtomic(join(folder, SAMPLES), samplesBytes);
+  const shape = { n_i: n, blocksize, n_m: source.m_arr.length, n_b: fbin.length };
+  const blocks = missingBlocks(folder, shape);
+  const plan = waveformPlan({ ...shape, folder, request, samples, blocks });
+  const started = performance.now();
+  const made = await makeBlocks(plan, options.nProcs, report);
+  const seconds = (performance.now() - started) / 1000;
+  const configBytes = new TextEncoder().encode(JSON.stringify(config, null, 1) + "\n");
+  const sums = checksums(folder, shape, made);
+  sums.set(SAMPLES, sha256Of(samplesBytes)).set("bank_config.json", sha256Of(configBytes));
+  const files = new FileSet();
+  files.write(join(folder, "SHA256SUMS"), [...sums].map(([name, sum]) => `${sum}  ${name}\n`).join(""));
+  files.write(join(folder, "bank_config.json"), configBytes);
+  await files.commit();
+  finishFolder(folder);
+  const made_i = blocks.reduce((sum, block) => sum + Math.min(blocksize, n - block * blocksize), 0);
+  const { m_arr, maker } = source;
+  return { folder, n_i: n, n_b: fbin.length, m_arr, maker, bytes: bytesOf(shape), made: made_i, seconds };
+}
+
+const SAMPLES = "intrinsic_sample_bank.feather";
+
+function gridOf({ event, band }: BankOptions): BinGrid {
+  if (band !== null) return band;
+  const { f0, f1, df } = readEvent(event as string);
+  return { f0, f1, df };
+}
+
+type Source = Awaited<ReturnType<typeof openWaveforms>>;
+
+/** bank_config.json: dot_pe's fields, then how the bank was made. */
+function configOf(options: BankOptions, fbin: Float64Array, source: Source) {
+  const { q, mchirp, fRef, seed, n, incFaceonFactor, approximant, blocksize, draw, mchirpPower } = options;
+  return {
+    ...{ q_min: q[0], q_max: q[1], min_mchirp: mchirp[0], max_mchirp: mchirp[1], f_ref: fRef, seed },
+    ...{ bank_size: n, inc_faceon_factor: incFaceonFactor, approximant },
+    ...{ harmonic_modes: source.harmonic_modes, m_arr: source.m_arr, blocksize },
+    ...{ draw, ...(draw === "power" ? { mchirp_power: mchirpPower } : {}) },
+    ...{ phase_tolerance: options.phaseTolerance, waveforms: source.maker, made_by: `dotpe-hpc ${version}` },
+    fbin: Array.from(fbin),
+  };
+}
+
+function encodeSamples(samples: BankSamples): Uint8Array {
+  return encodeFeather(SAMPLE_COLUMNS.map((name) => ({ name, type: "f64", data: samples[name] })));
+}
+
+async function makeBlocks(
+  plan: ReturnType<typeof waveformPlan>,
+  nProcs: number | undefined,
+  report: Reporter,
+): Promise<Map<number, MadeBlock>> {
+  if (plan.n_tasks === 0) return new Map();
+  const stage = report.stage("waveforms", plan.blocks.length * plan.blocksize, "waveforms");
+  const results = await withPool(nProcs, (pool) =>
+    pool.run("waveforms", plan, plan.n_tasks, (done) =>
+      stage.update(Math.min(plan.n_i, done * plan.taskItems)),
+    ),
+  );
+  stage.update(plan.n_i);
+  stage.end();
+  return new Map(results.flat().map((block) => [block.block, block]));
+}
+
+/** By name in the folder, in the order of the blocks. */
+function checksums(folder: string, shape: BankShape, made: ReadonlyMap<number, MadeBlock>) {
+  const sums = new Map<string, string>();
+  for (let block = 0; block * shape.blocksize < shape.n_i; block++) {
+    const known = made.get(block)?.sha256;
+    blockPaths("", block).forEach((name, c) => {
+      sums.set(name, known?.[c] ?? sha256OfFile(join(folder, name)));
+    });
+  }
+  return sums;
+}
+
+function bytesOf(shape: BankShape): number {
+  let bytes = 0;
+  for (let block = 0; block * shape.blocksize < shape.n_i; block++) bytes += 2 * blockBytes(shape, block);
+  return bytes;
+}

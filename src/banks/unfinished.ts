@@ -1,0 +1,89 @@
+/** The folder of a bank that is being made: who may go on with it, and what of it is done. */
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { DotpeError } from "../errors.ts";
+import { blockPaths } from "../gw/bank.ts";
+import { writeFileAtomic } from "../io/atomic-write.ts";
+import { readJson } from "../io/json.ts";
+import { type BankShape, blockBytes } from "./waveform-job.ts";
+
+/** Holds the configuration until the bank is finished. */
+const MARK = "bank_config.unfinished.json";
+
+/**
+ * Makes the folder, or finds that it holds the beginning of the same bank.
+ * @param config what will be bank_config.json
+ * @throws DotpeError cannotCreate for a folder with anything else in it.
+ */
+export function prepareFolder(folder: string, config: object): void {
+  if (existsSync(join(folder, "bank_config.json")))
+    throw occupied(folder, "found a finished bank", "Give another folder, or remove this one.");
+  const text = JSON.stringify(config, null, 1) + "\n";
+  const mark = join(folder, MARK);
+  if (existsSync(mark)) {
+    const differing = firstDifference(readJson(mark), config);
+    if (differing !== null)
+      throw occupied(
+        folder,
+        `found the beginning of another bank: ${differing}`,
+        "Give the same options to go on with it, or remove the folder.",
+      );
+    removeParts(folder);
+    return;
+  }
+  if (existsSync(folder) && (!statSync(folder).isDirectory() || readdirSync(folder).length > 0))
+    throw occupied(folder, "found something that is not a bank", "Give a folder that does not exist yet.");
+  makeFolder(folder);
+  writeFileAtomic(mark, text);
+}
+
+/** The bank is complete. */
+export function finishFolder(folder: string): void {
+  rmSync(join(folder, MARK), { force: true });
+}
+
+/** Blocks of which a file is not there: a file has its name only when it is whole. */
+export function missingBlocks(folder: string, shape: BankShape): number[] {
+  const missing: number[] = [];
+  for (let block = 0; block * shape.blocksize < shape.n_i; block++) {
+    const bytes = blockBytes(shape, block);
+    const isWhole = (path: string) => existsSync(path) && statSync(path).size === bytes;
+    if (!blockPaths(folder, block).every(isWhole)) missing.push(block);
+  }
+  return missing;
+}
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new DotpeError(
+      "cannotCreate",
+      `${folder}: cannot make the folder (${code})`,
+      `Check the permissions of ${dirname(folder)}, its free space and the quota.`,
+    );
+  }
+}
+
+/** Files that an interrupted call left half-written. */
+function removeParts(folder: string): void {
+  const waveforms = join(folder, "waveforms");
+  if (!existsSync(waveforms)) return;
+  for (const name of readdirSync(waveforms)) {
+    if (name.startsWith(".") && name.endsWith(".part")) rmSync(join(waveforms, name), { force: true });
+  }
+}
+
+function firstDifference(found: unknown, wanted: object): string | null {
+  const other = (found ?? {}) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(JSON.parse(JSON.stringify(wanted)))) {
+    const [was, is] = [other[name], value].map((x) => JSON.stringify(x) ?? "nothing");
+    if (was !== is) return name === "fbin" ? "its bins differ" : `its ${name} is ${was}, not ${is}`;
+  }
+  return null;
+}
+
+function occupied(folder: string, found: string, hint: string): DotpeError {
+  return new DotpeError("cannotCreate", `${folder}: ${found}`, hint);
+}
