@@ -15,6 +15,8 @@ export interface BankConfig {
   /** Samples in every block but the last. */
   blocksize: number;
   approximant: string;
+  /** What else the file says: who made the bank, and how. Not checked. */
+  others: Readonly<Record<string, unknown>>;
 }
 
 const MAX_MODES = 16;
@@ -43,11 +45,12 @@ export function readBankConfig(path: string): BankConfig {
       `found ${issue.received}, expected ${expectedBy(issue)}`,
     );
   }
-  const { f_ref, blocksize, approximant, harmonic_modes = null } = parsed.output;
-  const fbin = Float64Array.from(parsed.output.fbin);
+  const { f_ref, blocksize, approximant, harmonic_modes = null, m_arr: stated, ...rest } = parsed.output;
+  const { fbin: bins, ...others } = rest;
+  const fbin = Float64Array.from(bins);
   checkIncreasing(fbin, path);
-  const m_arr = resolveModes(parsed.output.m_arr, harmonic_modes, path);
-  return { fbin, f_ref, m_arr, harmonic_modes, blocksize, approximant };
+  const m_arr = resolveModes(stated, harmonic_modes, path);
+  return { fbin, f_ref, m_arr, harmonic_modes, blocksize, approximant, others };
 }
 
 function expectedBy(issue: v.BaseIssue<unknown>): string {
