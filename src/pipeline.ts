@@ -102,7 +102,7 @@ async function runStages(
 ): Promise<RunSummary> {
   const { options, inputs, pool, report, clock } = context;
   const { event, banks, bins } = inputs;
-  const warnings = overlapWarnings(inputs, report);
+  const warnings = inputWarnings(inputs, report);
   if (inputs.band.note) report.note(inputs.band.note);
   const stage4 = imported ? undefined : new ExtrinsicStage(context.pool, { event, bins, options });
   const reference = await findReference(context);
@@ -326,8 +326,14 @@ function incoherentFiles(id: string, { i, lnlike_i, lnlike_di }: BankLikelihoods
 }
 
 /** Banks whose chirp masses overlap would count the same waveforms twice in the evidence. */
-function overlapWarnings({ banks }: Inputs, report: Reporter): string[] {
-  if (banks.length === 1) return [];
+function inputWarnings({ banks, band }: Inputs, report: Reporter): string[] {
+  const warnings = [band.doubt, overlapOf(banks)].filter((text) => text !== null);
+  warnings.forEach(report.warn);
+  return warnings;
+}
+
+function overlapOf(banks: Inputs["banks"]): string | null {
+  if (banks.length === 1) return null;
   const ranges = banks.map(({ id, samples: { m1, m2 } }) => {
     let [low, high] = [Infinity, -Infinity];
     m1.forEach((a, i) => {
@@ -343,8 +349,6 @@ function overlapWarnings({ banks }: Inputs, report: Reporter): string[] {
       .filter((b) => a.low < b.high && b.low < a.high)
       .map((b) => [a.id, b.id]),
   );
-  if (clash.length === 0) return [];
-  const text = `banks ${clash.map((pair) => pair.join(" and ")).join(", ")} overlap in chirp mass; the evidence adds banks as if they did not`;
-  report.warn(text);
-  return [text];
+  if (clash.length === 0) return null;
+  return `banks ${clash.map((pair) => pair.join(" and ")).join(", ")} overlap in chirp mass; the evidence adds banks as if they did not`;
 }

@@ -269,7 +269,7 @@ test("banks used together must agree", () => {
 test("the used bins of bank s are those of the reference", () => {
   const reference = openNpz(join(FIXTURES, "runs/small/reference.npz")).get("fbin").toFloat64();
   const band = bandOfEvent(GW170814, openBank(BANK_S, "bank_0").config.fbin);
-  expect([band.b0, band.b1, band.note]).toEqual([0, 378, null]);
+  expect([band.b0, band.b1, band.note, band.doubt]).toEqual([0, 378, null, null]);
   expect(Array.from(band.fbin)).toEqual(Array.from(reference));
   expect(Array.from(band.f_index, (k) => GW170814.f[k])).toEqual(Array.from(reference));
 });
@@ -283,6 +283,7 @@ test.skipIf(!existsSync(BANK_C))(
     expect(Array.from(band.f_index.subarray(0, 4))).toEqual([480, 482, 483, 485]);
     expect(band.f_index.reduce((sum, k) => sum + k, 0)).toBe(747576);
     expect(band.note).toContain("using 284 of 378 bins");
+    expect(band.doubt).toContain("moved by up to 0.015 Hz");
   },
 );
 

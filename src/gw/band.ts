@@ -13,6 +13,8 @@ export interface EventBand {
   f_index: Int32Array;
   /** What to tell the user: set when bins are left out. */
   note: string | null;
+  /** What makes results doubtful: set when bins do not lie on the event's grid. */
+  doubt: string | null;
 }
 
 type EventGrid = Pick<Event, "name" | "f" | "f0" | "f1">;
@@ -38,7 +40,15 @@ export function bandOfEvent(event: EventGrid, fbin: Float64Array): EventBand {
   const f_index = index_b.slice(b0, b1);
   checkApart(event, fbin.subarray(b0, b1), f_index);
   const rounded = Float64Array.from(f_index, (k) => event.f[k]);
-  return { b0, b1, fbin: rounded, f_index, note: describeOmitted(event, fbin, b0, b1) };
+  const note = describeOmitted(event, fbin, b0, b1);
+  return {
+    b0,
+    b1,
+    fbin: rounded,
+    f_index,
+    note,
+    doubt: describeMoved(event, fbin.subarray(b0, b1), rounded),
+  };
 }
 
 /** First index of the sorted f with f >= bin - df/2; the length of f if there is none. */
@@ -88,6 +98,19 @@ function describeOmitted(event: EventGrid, fbin: Float64Array, b0: number, b1: n
     `the bank's bins span ${brief(fbin[0])}-${brief(fbin[fbin.length - 1])} Hz, ` +
     `event ${event.name} ${brief(event.f0)}-${brief(event.f1)} Hz: ` +
     `using ${b1 - b0} of ${fbin.length} bins, ${brief(fbin[b0])}-${brief(fbin[b1 - 1])} Hz`
+  );
+}
+
+/** Of the grid's spacing: where a bin is moved by more, its waveform is taken at a frequency that it was not made for. */
+const ON_GRID = 0.01;
+
+function describeMoved({ name, f }: EventGrid, fbin: Float64Array, rounded: Float64Array): string | null {
+  let most = 0;
+  for (let b = 0; b < fbin.length; b++) most = Math.max(most, Math.abs(fbin[b] - rounded[b]));
+  if (most <= ON_GRID * f[1]) return null;
+  return (
+    `the bank's bins do not lie on the frequency grid of event ${name} (spacing ${brief(f[1])} Hz): they are moved by up to ` +
+    `${most.toPrecision(2)} Hz, and the phases of its waveforms are wrong by that; make a bank with \`bank create --event\``
   );
 }
 
