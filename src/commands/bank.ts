@@ -7,6 +7,7 @@ import { printOut } from "./print.ts";
 const PARTS = {
   create: { about: "draw samples and make their waveforms", load: () => import("./bank-create.ts") },
   info: { about: "what a bank is: size, bins, ranges, who made it", load: () => import("./bank-info.ts") },
+  check: { about: "read a bank and say what is wrong with it", load: () => import("./bank-check.ts") },
 };
 
 const HELP: HelpPage = {

@@ -1,10 +1,12 @@
-/** What `dotpe-hpc machine check` prints. */
+/** What `dotpe-hpc machine check` and `dotpe-hpc bank check` print. */
 import type { Check } from "../machine/checklist.ts";
+
+export type CheckLine = Pick<Check, "name" | "level" | "found" | "todo">;
 
 const LABELS = { pass: "pass", warn: "WARN", fail: "FAIL", skip: "skip" } as const;
 
 /** A line a check, under it what to do; then the count. Ends in a newline. */
-export function formatChecklist(checks: readonly Check[]): string {
+export function formatChecklist(checks: readonly CheckLine[]): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
   const lines = checks.flatMap(({ name, level, found, todo }) => [
     `${LABELS[level]}  ${name.padEnd(width)}  ${printable(found)}`,

@@ -11,6 +11,7 @@
  * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `urgentSent` counts
  * those that were sent to the worker, so that in the middle of a job it knows when to look at its messages.
  */
+import type { CheckPlan, CheckResult } from "../banks/check-job.ts";
 import type { MadeBlock, WaveformPlan } from "../banks/waveform-job.ts";
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { LimitPlan, LimitRate } from "../machine/limit-job.ts";
@@ -45,6 +46,7 @@ export interface Jobs {
   limits: { plan: LimitPlan; result: LimitRate };
   module: { plan: ModulePlan; result: unknown };
   waveforms: { plan: WaveformPlan; result: MadeBlock[] };
+  checkBank: { plan: CheckPlan; result: CheckResult };
 }
 
 export type JobKind = keyof Jobs;

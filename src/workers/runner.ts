@@ -1,4 +1,5 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
+import { openCheck } from "../banks/check-job.ts";
 import { openWaveformJob } from "../banks/waveform-job.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { openLimits } from "../machine/limit-job.ts";
@@ -38,6 +39,7 @@ const OPEN: Openers = {
   limits: openLimits,
   module: openModule,
   waveforms: openWaveformJob,
+  checkBank: openCheck,
 };
 
 /** Jobs whose tasks are taken in their order, by whichever thread. */
