@@ -91,7 +91,7 @@ function faultCheck(bank: Bank, kind: FaultKind, tallies: Tallies): BankCheck {
     const found = `${some} have phases that go by more than pi from bin to bin, most: ${where}: ${brief(value)} rad`;
     return failed(NAMES[kind], found, `${AGAIN}, with unwrapped phases`, at);
   }
-  const found = `${some} have a waveform that jumps from one bin to the next, most: ${where}: by ${(100 * value).toFixed(0)}%`;
+  const found = `${some} are not smooth from one bin to the next, most: ${where}: a jump of ${value.toPrecision(2)} of the waveform`;
   const todo =
     "precessing approximants have a few such samples in a thousand; in others, or with the wrong checksum, it is damage";
   return warned(NAMES[kind], found, todo, at);

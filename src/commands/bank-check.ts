@@ -48,14 +48,18 @@ export async function run(args: string[]): Promise<void> {
     ...{ write: printProgress, isTerminal: process.stderr.isTTY === true },
     ...{ columns: process.stderr.columns || undefined, quiet: flags.get("quiet")?.value === true },
   });
-  const [{ checkBank }, { withPool }, { formatBankReport }] = await Promise.all([
+  const [{ checkBank }, { readEvent }, { withPool }, { formatBankReport }] = await Promise.all([
     import("../banks/check.ts"),
+    import("../gw/event.ts"),
     import("../banks/threads.ts"),
     import("../report/bank-check.ts"),
   ]);
+  const path = text("event");
+  const event = path === undefined ? undefined : readEvent(path);
+  const options = { lal: text("lal") ?? null, ...(event && { event }) };
   const reports = await withPool(nProcs, async (pool) => {
     const all = [];
-    for (const folder of positionals) all.push((await checkBank(folder, pool, reporter)).report);
+    for (const folder of positionals) all.push(await checkBank(folder, options, pool, reporter));
     return all;
   });
   await printOut(

@@ -6,7 +6,7 @@ import type { SetupKernels } from "./setup-table.ts";
 const SINGULAR = 1e-10;
 
 /** H^-1 d; where the polarizations cannot be told apart, the louder one alone. */
-function solve(d0: number, d1: number, H00: number, H01: number, H11: number): [number, number] {
+export function solve(d0: number, d1: number, H00: number, H01: number, H11: number): [number, number] {
   const determinant = H00 * H11 - H01 * H01;
   if (determinant > SINGULAR * H00 * H11) {
     return [(H11 * d0 - H01 * d1) / determinant, (H00 * d1 - H01 * d0) / determinant];

@@ -11,6 +11,7 @@
  * Jobs wait in line in every worker. An urgent one is taken between two tasks of the one that runs: `urgentSent` counts
  * those that were sent to the worker, so that in the middle of a job it knows when to look at its messages.
  */
+import type { Again, AgainPlan } from "../banks/again-job.ts";
 import type { CheckPlan, CheckResult } from "../banks/check-job.ts";
 import type { MadeBlock, WaveformPlan } from "../banks/waveform-job.ts";
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
@@ -46,6 +47,7 @@ export interface Jobs {
   limits: { plan: LimitPlan; result: LimitRate };
   module: { plan: ModulePlan; result: unknown };
   waveforms: { plan: WaveformPlan; result: MadeBlock[] };
+  again: { plan: AgainPlan; result: Again[] };
   checkBank: { plan: CheckPlan; result: CheckResult };
 }
 

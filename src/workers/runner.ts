@@ -1,4 +1,5 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
+import { openAgain } from "../banks/again-job.ts";
 import { openCheck } from "../banks/check-job.ts";
 import { openWaveformJob } from "../banks/waveform-job.ts";
 import type { Kernels } from "../kernels/table.ts";
@@ -39,6 +40,7 @@ const OPEN: Openers = {
   limits: openLimits,
   module: openModule,
   waveforms: openWaveformJob,
+  again: openAgain,
   checkBank: openCheck,
 };
 

@@ -1,0 +1,83 @@
+/** Whether the stored waveforms are those that the bank says: some are made again. */
+import { openWaveforms } from "../approximants/open.ts";
+import { DotpeError } from "../errors.ts";
+import type { Bank } from "../gw/bank.ts";
+import { bankFiles } from "../gw/bank-reader.ts";
+import { shareF64, shareI32 } from "../workers/arena.ts";
+import type { Pool } from "../workers/pool.ts";
+import type { Again, AgainPlan, ExactData } from "./again-job.ts";
+import { type BankCheck, failed, passed, skipped, warned } from "./check-list.ts";
+
+const NAME = "made again";
+/** Samples that are made again, spread over the bank. */
+const N_AGAIN = 32;
+/**
+ * |stored - made again| / |made again|: versions of one approximant differ by less than the first. Beyond the second the bank
+ * was made with something else than it says.
+ */
+const DIFFERENT = 1e-4;
+const OTHER = 1e-2;
+
+/** Makes samples of a bank again; or why that cannot be done here. */
+export interface Maker {
+  /** A program and its version. */
+  readonly maker: string;
+  readonly run: (pool: Pool, i_j: readonly number[], exact: ExactData | null) => Promise<Again[]>;
+}
+
+/**
+ * @param lal as the user gave it
+ * @returns the reason why not, as a text; @throws DotpeError noInput if there is no LALSimulation at `lal`
+ */
+export async function findMaker(bank: Bank, lal: string | null): Promise<Maker | string> {
+  const { config } = bank;
+  const { approximant, f_ref, harmonic_modes, m_arr } = config;
+  const request = { approximant, f_ref, harmonic_modes, lal };
+  try {
+    const source = await openWaveforms({ ...request, f: config.fbin });
+    if (source.m_arr.join() !== m_arr.join()) {
+      return `the bank has m = ${m_arr.join(", ")}, ${source.maker} makes ${source.m_arr.join(", ")}`;
+    }
+    const samples = Object.fromEntries(
+      Object.keys(bank.samples).map((name) => [name, shareF64(bank.samples[name as "m1"])]),
+    ) as unknown as Bank["samples"];
+    const common = { files: bankFiles(bank), fbin: shareF64(config.fbin), mArr: m_arr, request, samples };
+    const run: Maker["run"] = async (pool, i_j, exact) => {
+      const plan: AgainPlan = { ...common, i_j: shareI32(i_j), exact };
+      const made = (await pool.run("again", plan, i_j.length)).flat();
+      return made.sort((a, b) => a.j - b.j);
+    };
+    return { maker: source.maker, run };
+  } catch (error) {
+    if (!(error instanceof DotpeError) || (lal !== null && error.exit === "noInput")) throw error;
+    return error.message;
+  }
+}
+
+/** @param maker or why there is none */
+export async function againCheck(bank: Bank, maker: Maker | string, pool: Pool): Promise<BankCheck> {
+  if (typeof maker === "string") return skipped(NAME, `not checked: ${maker}`);
+  const i_j = spread(bank.n_i, N_AGAIN);
+  const made = await maker.run(pool, i_j, null);
+  const unmade = made.find(({ error }) => error !== null);
+  if (unmade !== undefined) {
+    const todo =
+      "the approximant refuses what the bank says that it made: are the samples and waveforms of one bank?";
+    return warned(NAME, `sample ${i_j[unmade.j]}: ${unmade.error}`, todo, { sample: i_j[unmade.j] });
+  }
+  const worst = made.reduce((most, one) => (one.difference > most.difference ? one : most));
+  const sample = i_j[worst.j];
+  const by = `${i_j.length} samples by ${maker.maker}`;
+  const found = `${by}: they differ by up to ${worst.difference.toExponential(1)} of the waveform (sample ${sample})`;
+  const todo =
+    "approximant, f_ref, modes or version are not those in bank_config.json, or samples and waveforms are not of one bank";
+  if (worst.difference > OTHER) return failed(NAME, found, todo, { sample });
+  if (worst.difference > DIFFERENT) return warned(NAME, found, todo, { sample });
+  return passed(NAME, found);
+}
+
+/** n of n_i samples, or all, evenly. */
+function spread(n_i: number, n: number): number[] {
+  const count = Math.min(n_i, n);
+  return Array.from({ length: count }, (_, k) => Math.floor(((k + 0.5) * n_i) / count));
+}
