@@ -85,7 +85,7 @@ function bandChecks(bank: Bank, event: Event, band: EventBand): BankCheck[] {
     outside > MAX_OUTSIDE ? warned("band", found, todo) : passed("band", found),
     doubt === null
       ? passed("grid", grid)
-      : warned("grid", doubt, "`dotpe-hpc bank create --event` puts them on it"),
+      : warned("grid", doubt, "what it costs is in the error of relative binning, below"),
   ];
 }
 

@@ -93,7 +93,7 @@ function faultCheck(bank: Bank, kind: FaultKind, tallies: Tallies): BankCheck {
   }
   const found = `${some} are not smooth from one bin to the next, most: ${where}: a jump of ${value.toPrecision(2)} of the waveform`;
   const todo =
-    "precessing approximants have a few such samples in a thousand; in others, or with the wrong checksum, it is damage";
+    "a few in a thousand are usual with precession; many: too few bins; else damage: see checksums, and waveforms made again";
   return warned(NAMES[kind], found, todo, at);
 }
 
