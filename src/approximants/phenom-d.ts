@@ -30,8 +30,8 @@ import type { WaveformParameters, WaveformRequest, WaveformSource } from "./sour
 const HARMONIC_MODES = [[2, 2]] as const;
 /** Mpc in light seconds: 1e6 parsec over c, as LAL has them. */
 const MEGAPARSEC_SECONDS = 3.085677581491367e22 / 299792458;
-/** LALSimulation's limit. The fits were made for ratios up to 18 (and 50 for the inspiral). */
-const MAX_MASS_RATIO = 5000;
+/** The fits were made for ratios up to 18 and behave well beyond; LALSimulation refuses only from 5000 on, where they do not. */
+const MAX_MASS_RATIO = 100;
 const TURN = 2 * Math.PI;
 
 /** What depends on the frequencies alone. */
