@@ -302,6 +302,8 @@ test("parameters that the model does not take are named", () => {
   }
   const { message } = failure(() => waveform({ m1: 200, m2: 1 }, DENSE));
   expect(message).toBe("m1 and m2: found a mass ratio of 200, expected at most 100");
+  const heavy = failure(() => waveform({ m1: 2000, m2: 1000 }, DENSE));
+  expect(heavy.message).toContain("Msun, whose signal is from 0.0000677 to 13.5 Hz");
 });
 
 test("frequencies and modes that the model does not have are named", () => {
@@ -324,6 +326,14 @@ test("openWaveforms: the built-in one by its name, another needs LALSimulation",
   expect(source.m_arr).toEqual([2]);
   expect(source.harmonic_modes).toEqual([[2, 2]]);
   expect(source.alignedSpins).toBe(true);
-  const other = openWaveforms({ ...requestOf(DENSE), approximant: "IMRPhenomXPHM" });
-  await expect(other).rejects.toThrow("approximant: found IMRPhenomXPHM, expected IMRPhenomD");
+
+  const { LALSIMULATION_LIBRARY } = process.env;
+  process.env.LALSIMULATION_LIBRARY = "/nowhere";
+  try {
+    const other = openWaveforms({ ...requestOf(DENSE), approximant: "IMRPhenomXPHM" });
+    await expect(other).rejects.toThrow("approximant: found IMRPhenomXPHM; IMRPhenomD is built in");
+  } finally {
+    if (LALSIMULATION_LIBRARY === undefined) delete process.env.LALSIMULATION_LIBRARY;
+    else process.env.LALSIMULATION_LIBRARY = LALSIMULATION_LIBRARY;
+  }
 });

@@ -2,21 +2,27 @@
 import { DotpeError } from "../errors.ts";
 import type { WaveformRequest, WaveformSource } from "./source.ts";
 
-/** Made without a LALSimulation. */
-export const BUILT_IN = ["IMRPhenomD"] as const;
+const BUILT_IN = "IMRPhenomD";
 
 /**
- * The built-in approximant of that name.
- * @throws DotpeError usage for a name that nothing here makes, and what the source throws for the rest of the request.
+ * What is built in, unless the request names a LALSimulation; for other names the LALSimulation that it names or that is found.
+ * @throws DotpeError noInput where one is needed and there is none; what `openPhenomD` and `openLal` throw.
  */
 export async function openWaveforms(request: WaveformRequest): Promise<WaveformSource> {
-  if (request.approximant === "IMRPhenomD" && request.lal === null) {
+  const { approximant, lal } = request;
+  if (approximant === BUILT_IN && lal === null) {
     const { openPhenomD } = await import("./phenom-d.ts");
     return openPhenomD(request);
   }
-  throw new DotpeError(
-    "usage",
-    `approximant: found ${request.approximant}, expected ${BUILT_IN.join(" or ")}, or a LALSimulation that has it`,
-    "Other approximants come from LALSimulation: give its library with --lal PATH.",
-  );
+  const { openLal } = await import("./lal.ts");
+  try {
+    return await openLal(request);
+  } catch (error) {
+    if (!(error instanceof DotpeError && error.exit === "noInput" && lal === null)) throw error;
+    throw new DotpeError(
+      "noInput",
+      `approximant: found ${approximant}; ${BUILT_IN} is built in, others need a LALSimulation. ${error.message}`,
+      `Choose ${BUILT_IN}, or give LALSimulation's library or an environment that has lalsuite with --lal PATH.`,
+    );
+  }
 }

@@ -30,8 +30,11 @@ import type { WaveformParameters, WaveformRequest, WaveformSource } from "./sour
 const HARMONIC_MODES = [[2, 2]] as const;
 /** Mpc in light seconds: 1e6 parsec over c, as LAL has them. */
 const MEGAPARSEC_SECONDS = 3.085677581491367e22 / 299792458;
-/** The fits were made for ratios up to 18 and behave well beyond; LALSimulation refuses only from 5000 on, where they do not. */
+/** The fits were made for ratios up to 18; up to here they stay smooth, from 1000 on amplitudes may be negative. */
 const MAX_MASS_RATIO = 100;
+/** Of M f: where the signal has ended, and where a phase has so many turns that its digits do not do. */
+const HIGHEST = 0.2;
+const LOWEST = 1e-6;
 const TURN = 2 * Math.PI;
 
 /** What depends on the frequencies alone. */
@@ -57,7 +60,7 @@ export function openPhenomD(request: WaveformRequest): WaveformSource {
   const tables = frequencyTables(request.f);
   const { f_ref } = request;
   if (!(f_ref > 0 && f_ref < Infinity)) {
-    throw bad(`f_ref: found ${f_ref}, expected a positive frequency (Hz)`);
+    throw badFrequency(`f_ref: found ${f_ref}, expected a positive frequency (Hz)`);
   }
   return {
     maker: `dotpe-hpc ${version}`,
@@ -81,7 +84,9 @@ function requireModes(modes: WaveformRequest["harmonic_modes"]): void {
 function frequencyTables(frequencies: Float64Array): FrequencyTables {
   frequencies.forEach((value, b) => {
     if (value < Infinity && (b === 0 ? value >= 0 : value > frequencies[b - 1])) return;
-    throw bad(`f[${b}]: found ${value}, expected frequencies (Hz) that are not negative and increase`);
+    throw badFrequency(
+      `f[${b}]: found ${value}, expected frequencies (Hz) that are not negative and increase`,
+    );
   });
   const startsAtZero = frequencies[0] === 0;
   const f = frequencies.slice();
@@ -104,9 +109,10 @@ function fill(
   phase_pb: Float64Array,
 ): void {
   requireParameters(parameters);
+  const total = (parameters.m1 + parameters.m2) * SOLAR_MASS_SECONDS;
+  requireSignal(parameters, total, tables.f[0]);
   const binary = binaryOf(parameters);
   const { eta, delta, chi1, chi2 } = binary;
-  const total = (parameters.m1 + parameters.m2) * SOLAR_MASS_SECONDS;
   const coefficients = fittedCoefficients(eta, reducedSpin(eta, delta, chi1, chi2));
   const ringing = ringdown(binary);
   const amplitude = amplitudeModel(binary, coefficients, ringing);
@@ -249,6 +255,19 @@ function requireParameters(parameters: WaveformParameters): void {
       `${name}: found ${parameters[name]}, expected 0: IMRPhenomD has ${name.startsWith("l") ? "no tides" : "spins along the orbital angular momentum only"}`,
     );
   }
+}
+
+/** @param total mass, s @param fMin Hz */
+function requireSignal({ m1, m2 }: WaveformParameters, total: number, fMin: number): void {
+  const F = total * fMin;
+  if (F >= LOWEST && F < HIGHEST) return;
+  throw bad(
+    `m1 and m2: found ${m1} and ${m2} Msun, whose signal is from ${(LOWEST / total).toPrecision(3)} to ${(HIGHEST / total).toPrecision(3)} Hz, expected one that has the first frequency, ${fMin} Hz`,
+  );
+}
+
+function badFrequency(message: string): DotpeError {
+  return new DotpeError("badData", message, "Give frequencies in Hz, in increasing order.");
 }
 
 function bad(message: string): DotpeError {
