@@ -3,36 +3,48 @@ import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { type OpenFile, openInput, readInto } from "../io/input.ts";
+import type { PackKernels } from "../kernels/pack-table.ts";
+import { loadKernels } from "../kernels/table.ts";
 import { type Bank, blockPaths, N_POLARIZATIONS, REMAKE } from "./bank.ts";
+import { ChunkReader } from "./pack-chunk.ts";
+import type { PackedWaveforms } from "./pack-file.ts";
 
 /** Where a bank's waveforms are: small, because every thread gets it with every job. */
 export interface BankFiles {
   readonly id: string;
   readonly folder: string;
   readonly n_i: number;
-  /** Samples of a block; the last may have fewer. */
+  /** Samples of a block, or of a chunk of packed ones; the last may have fewer. */
   readonly blockSize: number;
   readonly n_m: number;
   readonly n_b: number;
   /** Byte at which the numbers start, of the amplitudes and of the phases of each block. Shared. */
   readonly dataOffset_kc: Int32Array;
+  readonly packed: PackedWaveforms | null;
 }
 
-export function bankFiles({ id, n_i, blocks }: Bank): BankFiles {
+export function bankFiles({ id, folder, config, n_i, blocks, packed }: Bank): BankFiles {
+  if (packed !== null) {
+    const [n_m, n_b] = [config.m_arr.length, config.fbin.length];
+    const dataOffset_kc = new Int32Array(0);
+    return { id, folder, n_i, blockSize: packed.chunkItems, n_m, n_b, dataOffset_kc, packed };
+  }
   const [{ n_i: blockSize, n_m, n_b, amplitudesPath }] = blocks;
   const dataOffset_kc = new Int32Array(new SharedArrayBuffer(8 * blocks.length));
   blocks.forEach(({ dataOffset, phaseDataOffset }, k) => {
     dataOffset_kc[2 * k] = dataOffset;
     dataOffset_kc[2 * k + 1] = phaseDataOffset;
   });
-  return { id, folder: dirname(dirname(amplitudesPath)), n_i, blockSize, n_m, n_b, dataOffset_kc };
+  const waveforms = dirname(dirname(amplitudesPath));
+  return { id, folder: waveforms, n_i, blockSize, n_m, n_b, dataOffset_kc, packed };
 }
 
 /** The files of the waveforms of sample i, and its place in them. */
 export function placeOf(
-  { folder, blockSize }: BankFiles,
+  { folder, blockSize, packed }: BankFiles,
   i: number,
-): { paths: [string, string]; at: number } {
+): { paths: readonly string[]; at: number } {
+  if (packed !== null) return { paths: [packed.path], at: i };
   return { paths: blockPaths(folder, Math.floor(i / blockSize)), at: i % blockSize };
 }
 
@@ -47,15 +59,22 @@ interface OpenBlock {
 
 export class BankReader {
   /** h = amplitude exp(i phase) at 1 Mpc of the samples first <= i < end, (i, m, p, b). */
-  amplitude = new Float64Array(0);
-  phase = new Float64Array(0);
+  amplitude: Float64Array = new Float64Array(0);
+  phase: Float64Array = new Float64Array(0);
   first = 0;
   end = 0;
   private open: OpenBlock[] = [];
+  private readonly packed: PackReader | null;
 
-  constructor(readonly bank: BankFiles) {}
+  /** @param kernels that decode packed waveforms; all give the same numbers */
+  constructor(
+    readonly bank: BankFiles,
+    kernels?: PackKernels,
+  ) {
+    this.packed = bank.packed === null ? null : new PackReader(bank.packed, kernels ?? loadKernels("auto"));
+  }
 
-  /** End of the block that sample i belongs to. */
+  /** End of the block (or chunk) that sample i belongs to. */
   blockEnd(i: number): number {
     const { blockSize, n_i } = this.bank;
     return Math.min(n_i, (Math.floor(i / blockSize) + 1) * blockSize);
@@ -63,9 +82,15 @@ export class BankReader {
 
   /**
    * Loads the samples first <= i < end, all of one block.
-   * @throws DotpeError noInput, badData if a file is gone or has changed its length since `openBank`.
+   * @throws DotpeError noInput, badData if a file is gone or has changed since `openBank`.
    */
   load(first: number, end: number): void {
+    if (this.packed !== null) {
+      [this.amplitude, this.phase] = this.packed.load(first, end);
+      this.first = first;
+      this.end = end;
+      return;
+    }
     const { blockSize, n_m, n_b, dataOffset_kc } = this.bank;
     const k = Math.floor(first / blockSize);
     const { files } = this.find(k);
@@ -93,6 +118,37 @@ export class BankReader {
 
   close(): void {
     for (const block of this.open.splice(0)) closeBlock(block);
+    this.packed?.close();
+  }
+}
+
+/** Of packed waveforms; keeps the chunk that was decoded last. */
+class PackReader {
+  private readonly chunks: ChunkReader;
+  private file: OpenFile | null = null;
+
+  constructor(
+    private readonly pack: PackedWaveforms,
+    kernels: PackKernels,
+  ) {
+    this.chunks = new ChunkReader(pack, kernels);
+  }
+
+  /** Amplitudes and phases of samples of one chunk: views, good until the next call. */
+  load(first: number, end: number): [Float64Array, Float64Array] {
+    this.file ??= openWaveforms(this.pack.path, this.pack.size);
+    const { chunkItems, header } = this.pack;
+    const c = Math.floor(first / chunkItems);
+    const [l0, l1] = [first - c * chunkItems, end - c * chunkItems];
+    this.chunks.load(this.file, c, l0, l1);
+    const size = 2 * header.modes.length * header.bins;
+    const { amplitude, phase } = this.chunks;
+    return [amplitude.subarray(l0 * size, l1 * size), phase.subarray(l0 * size, l1 * size)];
+  }
+
+  close(): void {
+    if (this.file !== null) closeSync(this.file.fd);
+    this.file = null;
   }
 }
 

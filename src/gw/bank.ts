@@ -6,6 +6,7 @@ import { readFeather } from "../io/feather.ts";
 import { firstNotFinite } from "../io/finite.ts";
 import { type NpyHeader, readNpyHeader } from "../io/npy.ts";
 import { type BankConfig, readBankConfig } from "./bank-config.ts";
+import { openPack, PACK_NAME, type PackedWaveforms } from "./pack-file.ts";
 
 export { bandOfEvent, type EventBand } from "./band.ts";
 export { type BankConfig, MIN_BINS } from "./bank-config.ts";
@@ -49,7 +50,9 @@ export interface Bank {
   config: BankConfig;
   n_i: number;
   samples: BankSamples;
+  /** None if the waveforms are packed. */
   blocks: BankBlock[];
+  packed: PackedWaveforms | null;
 }
 
 export const N_POLARIZATIONS = 2;
@@ -71,8 +74,28 @@ export function openBank(folder: string, id: string): Bank {
   }
   const config = readBankConfig(join(folder, "bank_config.json"));
   const { n_i, samples } = readSamples(join(folder, "intrinsic_sample_bank.feather"));
-  const blocks = findBlocks(folder, config, n_i);
-  return { id, folder, config, n_i, samples, blocks };
+  const packed = hasPack(folder) ? openPack(join(folder, PACK_NAME), config, n_i) : null;
+  const blocks = packed === null ? findBlocks(folder, config, n_i) : [];
+  return { id, folder, config, n_i, samples, blocks, packed };
+}
+
+/** Whether the waveforms are in one packed file. @throws DotpeError mismatch if they are there in both forms. */
+function hasPack(folder: string): boolean {
+  const isPacked = existsSync(join(folder, PACK_NAME));
+  const hasFolder = existsSync(join(folder, "waveforms"));
+  if (isPacked && hasFolder) {
+    throw new DotpeError(
+      "mismatch",
+      `bank ${folder}: found ${PACK_NAME} and waveforms/, expected one of them`,
+      "Move one of them away.",
+    );
+  }
+  if (isPacked || hasFolder) return isPacked;
+  throw new DotpeError(
+    "noInput",
+    `bank ${folder}: no such file or folder: found neither waveforms/ nor ${PACK_NAME}`,
+    REMAKE,
+  );
 }
 
 function readSamples(path: string): { n_i: number; samples: BankSamples } {

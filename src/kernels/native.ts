@@ -7,6 +7,7 @@ import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" }
 import v3 from "../../build/kernels/libdotpe-x86-64-v3.so" with { type: "file" };
 import v4 from "../../build/kernels/libdotpe-x86-64-v4.so" with { type: "file" };
 import { bindExtrinsic, EXTRINSIC_SYMBOLS } from "./native-extrinsic.ts";
+import { bindPack, PACK_SYMBOLS } from "./native-pack.ts";
 import { bindRows, ROW_SYMBOLS } from "./native-rows.ts";
 import { bindSetup, SETUP_SYMBOLS } from "./native-setup.ts";
 import { bindSingle, SINGLE_SYMBOLS } from "./native-single.ts";
@@ -41,6 +42,7 @@ const SYMBOLS = {
   ...EXTRINSIC_SYMBOLS,
   ...ROW_SYMBOLS,
   ...SINGLE_SYMBOLS,
+  ...PACK_SYMBOLS,
   dotpe_waveform: { args: [P, P, P, L, L, P, D, N, N, N], returns: "void" },
   dotpe_align: { args: [P, P, L, P, P, P, D, N], returns: "f64" },
   dotpe_weighted: { args: [P, P, P, N, N, N], returns: "void" },
@@ -172,6 +174,7 @@ function bind(name: string, path: string): Kernels {
     ...bindExtrinsic(c),
     ...bindRows(c),
     ...bindSingle(c),
+    ...bindPack(c),
     waveform: c.dotpe_waveform,
     align: c.dotpe_align,
     weighted: c.dotpe_weighted,

@@ -6,6 +6,7 @@ import { coherentTile } from "./ref-coherent.ts";
 import { extrinsicReference } from "./ref-extrinsic.ts";
 import { incoherentMax } from "./ref-incoherent.ts";
 import { modeProducts } from "./ref-mode-products.ts";
+import { packReference } from "./ref-pack.ts";
 import { expandGrid, expandSet, project } from "./ref-project.ts";
 import { rowReference } from "./ref-rows.ts";
 import { setupReference } from "./ref-setup.ts";
@@ -19,6 +20,7 @@ export const referenceKernels: Kernels = {
   ...extrinsicReference,
   ...rowReference,
   ...singleReference,
+  ...packReference,
   waveform,
   align,
   weighted,

@@ -2,6 +2,7 @@
 import { DotpeError } from "../errors.ts";
 import type { ExtrinsicKernels } from "./extrinsic-table.ts";
 import { nativeVariants } from "./native.ts";
+import type { PackKernels } from "./pack-table.ts";
 import { referenceKernels } from "./ref.ts";
 import type { RowKernels } from "./row-table.ts";
 import type { SetupKernels } from "./setup-table.ts";
@@ -12,7 +13,7 @@ import type { SingleKernels } from "./single-table.ts";
  * (padding repeats phase 0); n_h times of half the grid, a multiple of 8. Component c of complex arrays: 0 re, 1 im.
  * Kernels write only their first argument (and `coherentTile` its `rows`), keep no state, and may run in any thread.
  */
-export interface Kernels extends SetupKernels, ExtrinsicKernels, RowKernels, SingleKernels {
+export interface Kernels extends SetupKernels, ExtrinsicKernels, RowKernels, SingleKernels, PackKernels {
   readonly name: string;
 
   /** h_mpcb = amplitude exp(i (phase + 2 pi f dt)); rows of the bank file begin at `start` and are `stride` apart. */

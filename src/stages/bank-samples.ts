@@ -199,7 +199,7 @@ export class SampleReader {
     private readonly plan: SamplePlan,
     private readonly kernels: Kernels,
   ) {
-    this.banks = plan.banks.map((bank) => new BankReader(bank));
+    this.banks = plan.banks.map((bank) => new BankReader(bank, kernels));
   }
 
   /** Loads as many of the items j0 <= j < j1 as follow each other in one block: reading them is then quick. */

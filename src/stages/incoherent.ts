@@ -240,7 +240,7 @@ export function badWaveform({ banks }: SamplePlan, bank: number, i: number): Dot
   const { paths, at } = placeOf(banks[bank], i);
   return new DotpeError(
     "notFinite",
-    `${paths[0]} or ${paths[1]}: waveform of sample ${at} (bank sample ${i}): ` +
+    `${paths.join(" or ")}: waveform of sample ${at} (bank sample ${i}): ` +
       "found NaN, infinity or zero amplitude, expected finite numbers",
     "Copy or make the bank again.",
   );

@@ -1,0 +1,123 @@
+/**
+ * How the numbers of a packed bank are predicted and written. Every value (row, bin) is predicted from values of the same
+ * row at bins that were coded before, by weights fitted to the bank; what is kept is the difference:
+ *   exact    in units of the last place: every bit comes back. Bins in ascending order, from the `taps` bins before.
+ *   rounded  in steps of the tolerance. Bins by halving: every `stride`-th and the last first, then those half-way between,
+ *            so that nearly all are interpolated, not extrapolated.
+ * Amplitudes are multiplied by (f / f_0)^(7/6) first in the rounded code, so that an inspiral's hardly change with f.
+ */
+import { CLASS, LANES, N_STREAMS, type Prediction, STREAM, type Steps } from "../kernels/pack-table.ts";
+import { sharedF64, sharedI32 } from "../workers/arena.ts";
+
+export type PackMode = "exact" | "rounded";
+
+export interface PackModel {
+  readonly prediction: Prediction;
+  /** null: the exact code. */
+  readonly steps: Steps | null;
+  /** What a decoded amplitude is multiplied by; ones in the exact code. */
+  readonly scale_b: Float64Array;
+  readonly ones_b: Float64Array;
+}
+
+export interface CodingOrder {
+  readonly bin_t: Int32Array;
+  /** (t, k); where there are fewer than n_k, the first is repeated. */
+  readonly tap_tk: Int32Array;
+  readonly near_tc: Int32Array;
+  /** How many taps there are. */
+  readonly n_taps_t: Int32Array;
+}
+
+/** Every bin after those below it. */
+export function ascendingOrder(n_b: number, n_k: number): CodingOrder {
+  const order = emptyOrder(n_b, n_k);
+  for (let t = 0; t < n_b; t++) {
+    const taps = Array.from({ length: Math.min(t, n_k) }, (_, k) => t - 1 - k);
+    setPlace(order, t, t, taps, n_k);
+  }
+  return order;
+}
+
+/** Every stride-th bin (a power of 2) and the last, then the bins half-way between these, and so on. */
+export function halvingOrder(n_b: number, n_k: number, stride: number): CodingOrder {
+  const order = emptyOrder(n_b, n_k);
+  const known: number[] = [];
+  let t = 0;
+  const anchors = Array.from({ length: Math.ceil(n_b / stride) }, (_, k) => k * stride);
+  if (anchors[anchors.length - 1] !== n_b - 1) anchors.push(n_b - 1);
+  for (const bin of anchors) {
+    setPlace(order, t++, bin, known.slice(-Math.min(n_k, ANCHOR_TAPS)).reverse(), n_k);
+    known.push(bin);
+  }
+  for (let step = stride / 2; step >= 1; step /= 2) {
+    const isKnown = new Set(known);
+    const before = known.slice();
+    for (let bin = step; bin < n_b; bin += 2 * step) {
+      if (isKnown.has(bin)) continue;
+      setPlace(order, t++, bin, nearest(before, bin, n_k), n_k);
+      known.push(bin);
+    }
+    known.sort((a, b) => a - b);
+  }
+  return order;
+}
+
+const ANCHOR_TAPS = 4;
+
+/** n of the ascending bins around one that is not among them, the nearest below first. */
+function nearest(bins: readonly number[], bin: number, n: number): number[] {
+  const above = bins.findIndex((other) => other > bin);
+  const first = Math.max(0, Math.min(above - (n >> 1), bins.length - n));
+  const below = bins[above - 1];
+  return [below, ...bins.slice(first, first + n).filter((other) => other !== below)];
+}
+
+function emptyOrder(n_b: number, n_k: number): CodingOrder {
+  const [bin_t, tap_tk] = [sharedI32(n_b), sharedI32(n_b * n_k)];
+  return { bin_t, tap_tk, near_tc: sharedI32(2 * n_b), n_taps_t: sharedI32(n_b) };
+}
+
+function setPlace(order: CodingOrder, t: number, bin: number, taps: readonly number[], n_k: number): void {
+  order.bin_t[t] = bin;
+  order.n_taps_t[t] = taps.length;
+  const [first = 0] = taps;
+  for (let k = 0; k < n_k; k++) order.tap_tk[t * n_k + k] = taps[k] ?? first;
+  const above = taps.filter((tap) => tap > bin);
+  order.near_tc[2 * t] = first;
+  order.near_tc[2 * t + 1] = above.length === 0 ? first : Math.min(...above);
+}
+
+/** The order of a mode. @param stride of the rounded code */
+export function orderOf(mode: PackMode, n_b: number, taps: number, stride: number): CodingOrder {
+  return mode === "exact" ? ascendingOrder(n_b, taps) : halvingOrder(n_b, taps, stride);
+}
+
+/** (f / f_0)^(-7/6). */
+export function inspiralScale(fbin: Float64Array): Float64Array {
+  const scale_b = sharedF64(fbin.length);
+  for (let b = 0; b < fbin.length; b++) scale_b[b] = (fbin[b] / fbin[0]) ** (-7 / 6);
+  return scale_b;
+}
+
+export function onesOf(n: number): Float64Array {
+  return sharedF64(n).fill(1);
+}
+
+/** Bytes of every stream for LANES samples: which of them there are follows from the classes. */
+export function streamBytes({ n_b, n_m }: Prediction, class_rt: Uint8Array): Int32Array {
+  const bytes = new Int32Array(N_STREAMS);
+  for (let r = 0; r < 4 * n_m; r++) {
+    for (let t = 1; t < n_b; t++) {
+      const kind = class_rt[r * n_b + t];
+      if (kind < CLASS.bytes) bytes[STREAM.halves + kind] += LANES / 2;
+      else if (kind < CLASS.two) bytes[kind] += LANES;
+      else {
+        bytes[STREAM.first] += LANES;
+        bytes[STREAM.second] += LANES;
+        if (kind === CLASS.three) bytes[STREAM.third] += LANES;
+      }
+    }
+  }
+  return bytes;
+}
