@@ -22,7 +22,12 @@ const OTHER = 1e-2;
 export interface Maker {
   /** A program and its version. */
   readonly maker: string;
-  readonly run: (pool: Pool, i_j: readonly number[], exact: ExactData | null) => Promise<Again[]>;
+  readonly run: (
+    pool: Pool,
+    i_j: readonly number[],
+    exact: ExactData | null,
+    onProgress?: (done: number) => void,
+  ) => Promise<Again[]>;
 }
 
 /**
@@ -42,21 +47,23 @@ export async function findMaker(bank: Bank, lal: string | null): Promise<Maker |
       Object.keys(bank.samples).map((name) => [name, shareF64(bank.samples[name as "m1"])]),
     ) as unknown as Bank["samples"];
     const common = { files: bankFiles(bank), fbin: shareF64(config.fbin), mArr: m_arr, request, samples };
-    const run: Maker["run"] = async (pool, i_j, exact) => {
+    const run: Maker["run"] = async (pool, i_j, exact, onProgress) => {
       const plan: AgainPlan = { ...common, i_j: shareI32(i_j), exact };
-      const made = (await pool.run("again", plan, i_j.length)).flat();
+      const made = (await pool.run("again", plan, i_j.length, onProgress)).flat();
       return made.sort((a, b) => a.j - b.j);
     };
     return { maker: source.maker, run };
   } catch (error) {
     if (!(error instanceof DotpeError) || (lal !== null && error.exit === "noInput")) throw error;
+    // What was looked at is told by --lal.
+    if (error.exit === "noInput") return `${approximant} is not built in and no LALSimulation was found`;
     return error.message;
   }
 }
 
 /** @param maker or why there is none */
 export async function againCheck(bank: Bank, maker: Maker | string, pool: Pool): Promise<BankCheck> {
-  if (typeof maker === "string") return skipped(NAME, `not checked: ${maker}`);
+  if (typeof maker === "string") return notMade(NAME, maker);
   const i_j = spread(bank.n_i, N_AGAIN);
   const made = await maker.run(pool, i_j, null);
   const unmade = made.find(({ error }) => error !== null);
@@ -74,6 +81,11 @@ export async function againCheck(bank: Bank, maker: Maker | string, pool: Pool):
   if (worst.difference > OTHER) return failed(NAME, found, todo, { sample });
   if (worst.difference > DIFFERENT) return warned(NAME, found, todo, { sample });
   return passed(NAME, found);
+}
+
+/** @param reason why there is no maker */
+export function notMade(name: string, reason: string): BankCheck {
+  return skipped(name, `not checked: ${reason}`, "give LALSimulation with --lal PATH");
 }
 
 /** n of n_i samples, or all, evenly. */

@@ -9,8 +9,8 @@ import type { Reporter } from "../report/reporter.ts";
 import { sharedF64, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import type { ExactData } from "./again-job.ts";
-import type { Maker } from "./check-again.ts";
-import { type BankCheck, brief, failed, ofSamples, passed, skipped, warned } from "./check-list.ts";
+import { type Maker, notMade } from "./check-again.ts";
+import { type BankCheck, brief, failed, ofSamples, passed, warned } from "./check-list.ts";
 import { MAX_DROP, type Near, nearEvent } from "./near-event.ts";
 
 /** Error of ln L by relative binning: what a likelihood can bear, and what falsifies it. */
@@ -61,9 +61,11 @@ export async function checkForEvent(
     progress.end(`${near.near.length.toLocaleString("en")} near ${event.name}`);
     checks.push(nearCheck(bank, event, near));
     if (typeof maker === "string") {
-      return { event: event.name, checks: [...checks, skipped(BINNING, `not checked: ${maker}`)] };
+      return { event: event.name, checks: [...checks, notMade(BINNING, maker)] };
     }
-    const binning = await binningErrors(bank, event, band, near, maker, pool);
+    const sums = report.stage("whole grid", N_BEST + N_OTHERS, "samples");
+    const binning = await binningErrors(bank, event, band, near, maker, pool, (done) => sums.update(done));
+    sums.end(`by ${maker.maker}`);
     checks.push("error" in binning ? binning.error : binningCheck(binning));
     return { event: event.name, checks, ...("error" in binning ? {} : { binning }) };
   } catch (error) {
@@ -123,6 +125,7 @@ async function binningErrors(
   { near, reference }: Near,
   maker: Maker,
   pool: Pool,
+  onProgress: (done: number) => void,
 ): Promise<BinningErrors | { readonly error: BankCheck }> {
   const i_j = chosen(near);
   const n_t = 2 * Math.ceil(WINDOW * 2 * event.f[event.n_f - 1]) + 2;
@@ -141,7 +144,8 @@ async function binningErrors(
     return fits.reduce((sum, { lnl }) => sum + lnl, 0);
   });
   const exact = { ...exactData(event, band), drift_d: shareF64(reference.asdDrift_d), t_jd, phi_jd };
-  const made = await maker.run(pool, i_j, exact);
+  const made = await maker.run(pool, i_j, exact, onProgress);
+  onProgress(made.length);
   const unmade = made.find(({ error }) => error !== null);
   if (unmade !== undefined) {
     const sample = i_j[unmade.j];

@@ -15,8 +15,8 @@ export function passed(name: string, found: string): BankCheck {
 }
 
 /** It cannot be told here, which is no fault of the bank. */
-export function skipped(name: string, found: string): BankCheck {
-  return { name, level: "skip", found };
+export function skipped(name: string, found: string, todo?: string): BankCheck {
+  return { name, level: "skip", found, ...(todo === undefined ? {} : { todo }) };
 }
 
 export function warned(name: string, found: string, todo: string, where: Where = {}): BankCheck {
