@@ -8,6 +8,7 @@ import { DotpeError } from "../errors.ts";
 import { type BankSamples, N_POLARIZATIONS } from "../gw/bank.ts";
 import { type BankFiles, BankReader } from "../gw/bank-reader.ts";
 import { solve } from "../kernels/ref-detector-fit.ts";
+import type { Kernels } from "../kernels/table.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { parametersOf } from "./waveform-job.ts";
 
@@ -50,9 +51,9 @@ export interface Again {
   readonly lnl_d: readonly number[];
 }
 
-export async function openAgain(plan: AgainPlan): Promise<TaskRunner<Again[]>> {
+export async function openAgain(plan: AgainPlan, kernels: Kernels): Promise<TaskRunner<Again[]>> {
   const { request, fbin, exact, files, mArr } = plan;
-  const reader = new BankReader(files);
+  const reader = new BankReader(files, kernels);
   const onBins = await openWaveforms({ ...request, f: fbin });
   const onGrid = exact === null ? null : await openWaveforms({ ...request, f: exact.f });
   const made: Again[] = [];

@@ -9,7 +9,7 @@ import type { Reporter } from "../report/reporter.ts";
 import { sharedF64, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import type { ExactData } from "./again-job.ts";
-import { type Maker, notMade } from "./check-again.ts";
+import { type Maker, type NoMaker, notMade } from "./check-again.ts";
 import { type BankCheck, brief, failed, ofSamples, passed, warned } from "./check-list.ts";
 import { MAX_DROP, type Near, nearEvent } from "./near-event.ts";
 
@@ -43,11 +43,10 @@ export interface EventReport {
   readonly binning?: BinningErrors;
 }
 
-/** @param maker of waveforms, or why there is none */
 export async function checkForEvent(
   bank: Bank,
   event: Event,
-  maker: Maker | string,
+  maker: Maker | NoMaker,
   pool: Pool,
   report: Reporter,
 ): Promise<EventReport> {
@@ -60,7 +59,7 @@ export async function checkForEvent(
     progress.update(bank.n_i);
     progress.end(`${near.near.length.toLocaleString("en")} near ${event.name}`);
     checks.push(nearCheck(bank, event, near));
-    if (typeof maker === "string") {
+    if ("reason" in maker) {
       return { event: event.name, checks: [...checks, notMade(BINNING, maker)] };
     }
     const sums = report.stage("whole grid", N_BEST + N_OTHERS, "samples");

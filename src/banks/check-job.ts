@@ -6,6 +6,7 @@ import { type BankFiles, BankReader } from "../gw/bank-reader.ts";
 import { firstNotFinite } from "../io/finite.ts";
 import { sha256OfFile } from "../io/sha256.ts";
 import { hash32 } from "../kernels/hash.ts";
+import type { Kernels } from "../kernels/table.ts";
 import { sharedI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { FAULT_KINDS, type Fault, type FaultKind, type Faults, RowChecker } from "./check-rows.ts";
@@ -77,8 +78,8 @@ function sharedCopy(values: readonly number[]): Int32Array {
   return copy;
 }
 
-export function openCheck(plan: CheckPlan): TaskRunner<CheckResult> {
-  const reader = new BankReader(plan.files);
+export function openCheck(plan: CheckPlan, kernels: Kernels): TaskRunner<CheckResult> {
+  const reader = new BankReader(plan.files, kernels);
   const found = new Found();
   const checker = new RowChecker(plan.fbin, plan.mArr);
   const sums: { k: number; sum?: string; error?: string }[] = [];

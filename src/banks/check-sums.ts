@@ -23,8 +23,11 @@ export interface StatedSums {
 }
 
 /** Names of the files of a bank, in its folder. */
-export function namesOf({ folder, blocks }: Pick<Bank, "folder" | "blocks">): string[] {
-  const waveforms = blocks.flatMap(({ amplitudesPath, phasePath }) => [amplitudesPath, phasePath]);
+export function namesOf({ folder, blocks, packed }: Pick<Bank, "folder" | "blocks" | "packed">): string[] {
+  const waveforms =
+    packed === null
+      ? blocks.flatMap(({ amplitudesPath, phasePath }) => [amplitudesPath, phasePath])
+      : [packed.path];
   return ["bank_config.json", SAMPLES_FILE, ...waveforms.map((path) => relative(folder, path))];
 }
 

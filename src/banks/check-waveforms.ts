@@ -125,6 +125,6 @@ function copyCheck(bank: Bank, { prints, masses }: CheckPlan): BankCheck {
 
 /** Of sample i: 0 its amplitudes', 1 its phases'. */
 function fileOf(bank: Bank, i: number, c: 0 | 1): string {
-  const paths: readonly string[] = placeOf(bankFiles(bank), i).paths;
+  const { paths } = placeOf(bankFiles(bank), i);
   return paths[c] ?? paths[0];
 }

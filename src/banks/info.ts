@@ -50,6 +50,8 @@ export interface BankInfo {
   readonly bins: BinInfo;
   readonly blocks: number;
   readonly blockSize: number;
+  /** Of packed waveforms: exact, or rounded so that no ln likelihood is off by more than this. */
+  readonly packed: { readonly tolerance: number | null } | null;
   /** Bytes: of the files, and of the waveforms as numbers. */
   readonly bytesOnDisk: number;
   readonly waveformBytes: number;
@@ -82,6 +84,7 @@ export function bankInfo(folder: string): BankInfo {
     bins: binInfo(config.fbin),
     blocks: Math.ceil(n_i / blockSize),
     blockSize,
+    packed: bank.packed && { tolerance: bank.packed.header.rounding?.tolerance ?? null },
     bytesOnDisk: bytesOf(folder),
     waveformBytes: 2 * 8 * n_i * n_m * 2 * n_b,
     madeWith: config.others,

@@ -54,13 +54,18 @@ function binsText({ n, band, step, spacing, grid }: BinInfo): string {
   return `${n} from ${short(band[0])} to ${short(band[1])} Hz, ${steps}, ${multiples}`;
 }
 
-function filesText({ blocks, blockSize, bytesOnDisk, waveformBytes }: BankInfo): string {
-  const share = bytesOnDisk / waveformBytes;
-  const packed =
-    share < 0.9 ? `, ${formatBytes(waveformBytes)} unpacked (${(1 / share).toPrecision(3)} times)` : "";
-  const what =
-    blocks === 1 ? "1 block" : `${formatCount(blocks)} blocks of ${formatCount(blockSize)} samples`;
-  return `${formatBytes(bytesOnDisk)} in ${what}${packed}`;
+function filesText({ blocks, blockSize, bytesOnDisk, waveformBytes, packed }: BankInfo): string {
+  const size = formatBytes(bytesOnDisk);
+  const some = (what: string) => (blocks === 1 ? `1 ${what}` : `${formatCount(blocks)} ${what}s`);
+  if (packed === null) {
+    return blocks === 1
+      ? `${size} in 1 block`
+      : `${size} in ${some("block")} of ${formatCount(blockSize)} samples`;
+  }
+  const { tolerance } = packed;
+  const how = tolerance === null ? "without loss" : `with a tolerance of ${tolerance} in ln L`;
+  const ratio = (waveformBytes / bytesOnDisk).toPrecision(3);
+  return `${size}: ${some("chunk")} of ${blockSize} samples, packed ${how}; ${formatBytes(waveformBytes)} unpacked, ${ratio} times as much`;
 }
 
 /** A value that is longer than this is cut. */
