@@ -100,9 +100,9 @@ function quietGsl(path: string): void {
 
 /** What this thread's last error was, in LAL's words; then there is none. */
 export function takeError({ symbols }: Lal): string {
-  const text = textAt(symbols.XLALErrorString(symbols.XLALGetBaseErrno()) as Address);
+  const number = symbols.XLALGetBaseErrno();
   symbols.XLALClearErrno();
-  return text;
+  return number === 0 ? "failed, gave no reason" : textAt(symbols.XLALErrorString(number) as Address);
 }
 
 export function textAt(address: Address): string {

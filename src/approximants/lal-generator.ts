@@ -1,6 +1,13 @@
 /** Polarizations of one approximant of LALSimulation at fixed frequencies. */
-import type { Pointer } from "bun:ffi";
-import { type Address, AddressPair, copySeries, type Lal, sequenceOf, takeError } from "./lal-binding.ts";
+import {
+  type Address,
+  AddressPair,
+  copySeries,
+  type Lal,
+  type LalSymbols,
+  sequenceOf,
+  takeError,
+} from "./lal-binding.ts";
 import type { WaveformParameters } from "./source.ts";
 
 export type Mode = readonly [l: number, m: number];
@@ -29,56 +36,48 @@ export class LalGenerator {
   private readonly series = new AddressPair();
   private readonly sequence: Address;
   private readonly settings: GeneratorSettings;
+  private readonly lal: Lal;
+  private readonly symbols: LalSymbols;
 
   constructor(settings: GeneratorSettings) {
     this.settings = settings;
+    this.lal = settings.lal;
+    this.symbols = settings.lal.symbols;
     this.n_b = settings.f.length;
     this.sequence = sequenceOf(settings.lal, settings.f);
     if (!this.sequence) throw new LalFailure(takeError(settings.lal));
   }
 
-  /** The settings of a waveform of one mode alone, to be freed with `destroySettings`. @throws LalFailure */
-  createSettings([l, m]: Mode, l1: number, l2: number): Address {
-    const { lal, phenomXPrecVersion } = this.settings;
-    const c = lal.symbols;
-    const dictionary = c.XLALCreateDict() as Address;
-    const modes = c.XLALSimInspiralCreateModeArray() as Address;
-    let failed = !dictionary || !modes || !c.XLALSimInspiralModeArrayActivateMode(modes, l, m);
-    failed ||= c.XLALSimInspiralWaveformParamsInsertModeArray(dictionary, modes) !== 0;
-    failed ||= c.XLALSimInspiralWaveformParamsInsertTidalLambda1(dictionary, l1) !== 0;
-    failed ||= c.XLALSimInspiralWaveformParamsInsertTidalLambda2(dictionary, l2) !== 0;
-    if (phenomXPrecVersion !== null)
-      failed ||=
-        c.XLALSimInspiralWaveformParamsInsertPhenomXPrecVersion(dictionary, phenomXPrecVersion) !== 0;
-    c.XLALDestroyValue(modes);
-    if (failed) {
-      c.XLALDestroyDict(dictionary);
-      throw new LalFailure(takeError(lal));
-    }
-    return dictionary;
-  }
-
-  destroySettings(dictionary: Address): void {
-    this.settings.lal.symbols.XLALDestroyDict(dictionary);
-  }
-
   /**
-   * h+ and hx at 1 Mpc to hp_bc, hc_bc (real and imaginary part). Spins with the line of sight in the y-z plane, as LAL has them at
-   * phi_ref 0; phi_ref turns the orbit, and with it the spins.
+   * h+ and hx of one mode at 1 Mpc to hp_bc, hc_bc (real and imaginary part). Spins with the line of sight in the y-z plane, as LAL
+   * has them at phi_ref 0; phi_ref turns the orbit, and with it the spins.
    * @throws LalFailure
    */
   polarizations(
-    dictionary: Address,
-    p: WaveformParameters,
+    mode: Mode,
+    parameters: WaveformParameters,
     phi_ref: number,
     hp_bc: Float64Array,
     hc_bc: Float64Array,
   ): void {
-    const { lal, approximant, f_ref } = this.settings;
-    const c = lal.symbols;
-    const { series } = this;
+    // LAL adds to the settings what follows from the tides: a sample must not find those of another. Making them takes a microsecond.
+    const settings = this.createSettings(mode, parameters.l1, parameters.l2);
+    const { lal, symbols, series } = this;
     series.clear();
-    const status = c.XLALSimInspiralChooseFDWaveformSequence(
+    const status = this.choose(settings, parameters, phi_ref);
+    const hp = series.get(0);
+    const hc = series.get(1);
+    const copied = status === 0 && hp && hc && copySeries(lal, hp, hp_bc) && copySeries(lal, hc, hc_bc);
+    if (hp) symbols.XLALDestroyCOMPLEX16FrequencySeries(hp);
+    if (hc) symbols.XLALDestroyCOMPLEX16FrequencySeries(hc);
+    symbols.XLALDestroyDict(settings);
+    if (status !== 0) throw new LalFailure(takeError(lal));
+    if (!copied) throw new LalFailure(`not one number for each of ${this.n_b} frequencies`);
+  }
+
+  private choose(settings: Address, p: WaveformParameters, phi_ref: number): number {
+    const { series } = this;
+    return this.symbols.XLALSimInspiralChooseFDWaveformSequence(
       series.first,
       series.second,
       phi_ref,
@@ -90,23 +89,31 @@ export class LalGenerator {
       p.s2x_n,
       p.s2y_n,
       p.s2z,
-      f_ref,
+      this.settings.f_ref,
       DISTANCE,
       p.iota,
-      dictionary,
-      approximant,
+      settings,
+      this.settings.approximant,
       this.sequence,
     );
-    const hp = series.get(0);
-    const hc = series.get(1);
-    const copied = status === 0 && hp && hc && copySeries(lal, hp, hp_bc) && copySeries(lal, hc, hc_bc);
-    this.destroySeries(hp);
-    this.destroySeries(hc);
-    if (status !== 0) throw new LalFailure(takeError(lal));
-    if (!copied) throw new LalFailure(`not one number for each of ${this.n_b} frequencies`);
   }
 
-  private destroySeries(series: Pointer): void {
-    if (series) this.settings.lal.symbols.XLALDestroyCOMPLEX16FrequencySeries(series);
+  /** For a waveform of this mode alone. @throws LalFailure */
+  private createSettings([l, m]: Mode, l1: number, l2: number): Address {
+    const { lal, symbols } = this;
+    const { phenomXPrecVersion } = this.settings;
+    const dictionary = symbols.XLALCreateDict() as Address;
+    const modes = symbols.XLALSimInspiralCreateModeArray() as Address;
+    let failed = !dictionary || !modes || !symbols.XLALSimInspiralModeArrayActivateMode(modes, l, m);
+    failed ||= symbols.XLALSimInspiralWaveformParamsInsertModeArray(dictionary, modes) !== 0;
+    failed ||= symbols.XLALSimInspiralWaveformParamsInsertTidalLambda1(dictionary, l1) !== 0;
+    failed ||= symbols.XLALSimInspiralWaveformParamsInsertTidalLambda2(dictionary, l2) !== 0;
+    if (phenomXPrecVersion !== null)
+      failed ||=
+        symbols.XLALSimInspiralWaveformParamsInsertPhenomXPrecVersion(dictionary, phenomXPrecVersion) !== 0;
+    symbols.XLALDestroyValue(modes);
+    if (!failed) return dictionary;
+    symbols.XLALDestroyDict(dictionary);
+    throw new LalFailure(takeError(lal));
   }
 }

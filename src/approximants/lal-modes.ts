@@ -36,37 +36,44 @@ const SYSTEMS: readonly WaveformParameters[] = [
 /**
  * Makes each mode of a few systems alone. A mode (l, m) must turn with the orbit as m does, and no mode but (2, 2) may be equal to
  * (2, 2): an approximant that takes no notice of the choice of modes would give the same waveform for all.
- * @throws DotpeError badData where there is no waveform in the band or no such mode; usage for modes that LAL does not give alone
+ * @throws DotpeError badData where there is no waveform in the band; usage for modes that it does not have, or LAL does not give alone
  */
 export function checkModes(name: string, settings: GeneratorSettings, modes: readonly Mode[]): void {
   const generator = new LalGenerator({ ...settings, f: someOf(settings.f) });
-  const failures: string[] = [];
+  const failures = new Map<string, string[]>();
+  let missing: { readonly mode: Mode; readonly why: string } | undefined;
   for (const system of SYSTEMS) {
-    const masses = `${system.m1} + ${system.m2} Msun`;
-    try {
-      const quadrupole = modeOf(generator, system, QUADRUPOLE, 0);
-      const made = modes.map((mode) => modeOf(generator, system, mode, 0));
-      const dark = modes.filter((_, k) => largest(made[k]) === 0);
-      if (dark.length > 0) {
-        failures.push(`${masses}: modes ${dark.map(textOf).join(" ")} are 0`);
+    const quadrupole = modeOf(generator, system, QUADRUPOLE, 0);
+    if (quadrupole instanceof LalFailure || largest(quadrupole) === 0) {
+      const why = quadrupole instanceof LalFailure ? quadrupole.message : "no signal in the band";
+      failures.set(why, [...(failures.get(why) ?? []), `${system.m1} + ${system.m2}`]);
+      continue;
+    }
+    missing = undefined;
+    for (const mode of modes) {
+      const made = modeOf(generator, system, mode, 0);
+      const turned = modeOf(generator, system, mode, TURN);
+      if (made instanceof LalFailure || turned instanceof LalFailure || largest(made) === 0) {
+        missing ??= { mode, why: made instanceof LalFailure ? made.message : "0 at all frequencies" };
         continue;
       }
-      modes.forEach((mode, k) => {
-        const turned = modeOf(generator, system, mode, TURN);
-        const other = mode[0] !== 2 || Math.abs(mode[1]) !== 2;
-        if (!isTurned(made[k], turned, mode[1]) || (other && isEqual(made[k], quadrupole)))
-          throw notAlone(name, settings, mode);
-      });
-      return;
-    } catch (error) {
-      if (!(error instanceof LalFailure)) throw error;
-      failures.push(`${masses}: ${error.message}`);
+      const other = mode[0] !== 2 || Math.abs(mode[1]) !== 2;
+      if (!isTurned(made, turned, mode[1]) || (other && isEqual(made, quadrupole)))
+        throw notAlone(name, settings, mode);
     }
+    if (missing === undefined) return;
   }
+  const { version } = settings.lal;
+  if (missing !== undefined)
+    throw new DotpeError(
+      "usage",
+      `${name}: LALSimulation ${version} makes no mode ${textOf(missing.mode)}: ${missing.why}`,
+      "Choose modes that this approximant has.",
+    );
   throw new DotpeError(
     "badData",
-    `${name}: LALSimulation ${settings.lal.version} makes no waveform with the modes ${modes.map(textOf).join(" ")}: ${failures.join("; ")}`,
-    "Choose modes that it has and a band with signal in it; some approximants need data files ($LAL_DATA_PATH), some cannot be had at given frequencies.",
+    `${name}: LALSimulation ${version} makes no waveform: ${[...failures].map(([why, masses]) => `${why} (${masses.join(", ")} Msun)`).join(", ")}`,
+    "Choose a band with signal in it, or another approximant: some need data files ($LAL_DATA_PATH), some cannot be had at given frequencies.",
   );
 }
 
@@ -94,16 +101,16 @@ function modeOf(
   system: WaveformParameters,
   mode: Mode,
   phi_ref: number,
-): Float64Array {
+): Float64Array | LalFailure {
   const h_pbc = new Float64Array(4 * generator.n_b);
   const half = h_pbc.length / 2;
-  const dictionary = generator.createSettings(mode, system.l1, system.l2);
   try {
-    generator.polarizations(dictionary, system, phi_ref, h_pbc.subarray(0, half), h_pbc.subarray(half));
-  } finally {
-    generator.destroySettings(dictionary);
+    generator.polarizations(mode, system, phi_ref, h_pbc.subarray(0, half), h_pbc.subarray(half));
+    return h_pbc;
+  } catch (error) {
+    if (error instanceof LalFailure) return error;
+    throw error;
   }
-  return h_pbc;
 }
 
 function largest(h: Float64Array): number {

@@ -17,6 +17,8 @@ const ALIGNED_SPINS = 2;
 const N_POLARIZATIONS = 2;
 /** Of the names that an error lists. */
 const MOST_NAMES = 12;
+/** LAL's approximants have smaller ones. */
+const MOST_NUMBERS = 512;
 
 /**
  * The approximant of that name in the library that `findLal(request.lal)` finds. Each mode is made alone, those of one m are added.
@@ -24,17 +26,15 @@ const MOST_NAMES = 12;
  *   usage for a name that LAL does not have or has not in the frequency domain, and modes that it does not give alone
  */
 export async function openLal(request: LalRequest): Promise<WaveformSource> {
+  const { approximant: name, f, f_ref, phenomXPrecVersion = null } = request;
+  const harmonic_modes = request.harmonic_modes ?? defaultModes(name);
+  checkRequest(request, harmonic_modes);
   const lal = openLibrary(findLal(request.lal).path);
-  const approximant = approximantNumber(lal, request.approximant);
-  const settings = {
-    ...{ lal, approximant, f: request.f, f_ref: request.f_ref },
-    phenomXPrecVersion: request.phenomXPrecVersion ?? null,
-  };
-  checkFrequencies(request);
-  const harmonic_modes = request.harmonic_modes ?? defaultModes(request.approximant);
-  checkModes(request.approximant, settings, harmonic_modes);
+  const approximant = approximantNumber(lal, name);
+  const settings = { lal, approximant, f, f_ref, phenomXPrecVersion };
+  checkModes(name, settings, harmonic_modes);
   const spins = lal.symbols.XLALSimInspiralGetSpinSupportFromApproximant(approximant);
-  return new LalSource(request.approximant, new LalGenerator(settings), {
+  return new LalSource(name, new LalGenerator(settings), {
     maker: `LALSimulation ${lal.version}`,
     harmonic_modes,
     alignedSpins: spins <= ALIGNED_SPINS,
@@ -49,7 +49,7 @@ class LalSource implements WaveformSource {
   private readonly name: string;
   private readonly generator: LalGenerator;
   /** The modes of each of m_arr. */
-  private readonly modes_m: readonly (readonly LalMode[])[];
+  private readonly modes_m: readonly (readonly Mode[])[];
   /** The sum, and one more mode of it: h+ and hx. */
   private readonly sum: Polarizations;
   private readonly term: Polarizations;
@@ -69,16 +69,14 @@ class LalSource implements WaveformSource {
     this.harmonic_modes = harmonic_modes;
     this.alignedSpins = alignedSpins;
     this.m_arr = [...new Set(harmonic_modes.map(([, m]) => m))];
-    this.modes_m = this.m_arr.map((m) =>
-      harmonic_modes.filter((mode) => mode[1] === m).map((mode) => new LalMode(generator, mode)),
-    );
+    this.modes_m = this.m_arr.map((m) => harmonic_modes.filter((mode) => mode[1] === m));
     this.sum = new Polarizations(generator.n_b);
     this.term = new Polarizations(generator.n_b);
   }
 
   fill(parameters: WaveformParameters, amplitude_mpb: Float64Array, phase_mpb: Float64Array): void {
     const { n_b } = this.generator;
-    if (this.alignedSpins) this.refuseInplaneSpins(parameters);
+    this.checkParameters(parameters);
     let finite = true;
     for (let m = 0; m < this.modes_m.length; m++) {
       this.addModes(this.modes_m[m], parameters);
@@ -89,24 +87,25 @@ class LalSource implements WaveformSource {
     if (!finite) throw this.noWaveform(parameters, "numbers that are not finite");
   }
 
-  private addModes(modes: readonly LalMode[], parameters: WaveformParameters): void {
+  private addModes(modes: readonly Mode[], parameters: WaveformParameters): void {
     for (let l = 0; l < modes.length; l++) {
       const { hp_bc, hc_bc } = l === 0 ? this.sum : this.term;
       try {
-        const dictionary = modes[l].settingsFor(parameters);
-        this.generator.polarizations(dictionary, parameters, 0, hp_bc, hc_bc);
+        this.generator.polarizations(modes[l], parameters, 0, hp_bc, hc_bc);
       } catch (error) {
         if (!(error instanceof LalFailure)) throw error;
-        throw this.noWaveform(parameters, `${error.message}, mode (${modes[l].mode.join(", ")})`);
+        throw this.noWaveform(parameters, `mode (${modes[l].join(", ")}): ${error.message}`);
       }
       if (l > 0) this.sum.add(this.term);
     }
   }
 
-  private refuseInplaneSpins(parameters: WaveformParameters): void {
-    const { s1x_n, s1y_n, s2x_n, s2y_n } = parameters;
-    if (s1x_n !== 0 || s1y_n !== 0 || s2x_n !== 0 || s2y_n !== 0)
+  private checkParameters(parameters: WaveformParameters): void {
+    const { m1, m2, s1z, s1x_n, s1y_n, s2z, s2x_n, s2y_n, iota, l1, l2 } = parameters;
+    if (this.alignedSpins && (s1x_n !== 0 || s1y_n !== 0 || s2x_n !== 0 || s2y_n !== 0))
       throw this.noWaveform(parameters, "spins in the orbital plane, which this approximant does not have");
+    if (!Number.isFinite(m1 + m2 + s1z + s1x_n + s1y_n + s2z + s2x_n + s2y_n + iota + l1 + l2))
+      throw this.noWaveform(parameters, "parameters that are not finite");
   }
 
   private noWaveform(parameters: WaveformParameters, why: string): DotpeError {
@@ -119,40 +118,13 @@ class LalSource implements WaveformSource {
   }
 }
 
-/** A mode and its settings, kept for the next sample. */
-class LalMode {
-  readonly mode: Mode;
-  private readonly generator: LalGenerator;
-  private dictionary: Address;
-  private tides = false;
-
-  constructor(generator: LalGenerator, mode: Mode) {
-    this.generator = generator;
-    this.mode = mode;
-    this.dictionary = generator.createSettings(mode, 0, 0);
-  }
-
-  /** LAL adds what follows from the tides to the settings, and would keep it for the next sample: they are made again. */
-  settingsFor({ l1, l2 }: WaveformParameters): Address {
-    const tides = l1 !== 0 || l2 !== 0;
-    if (tides || this.tides) {
-      const next = this.generator.createSettings(this.mode, l1, l2);
-      this.generator.destroySettings(this.dictionary);
-      this.dictionary = next;
-      this.tides = tides;
-    }
-    return this.dictionary;
-  }
-}
-
 class Polarizations {
   readonly hp_bc: Float64Array;
   readonly hc_bc: Float64Array;
 
-  /** Their own buffers: LAL writes to their addresses. */
   constructor(n_b: number) {
-    this.hp_bc = new Float64Array(new ArrayBuffer(16 * n_b));
-    this.hc_bc = new Float64Array(new ArrayBuffer(16 * n_b));
+    this.hp_bc = new Float64Array(2 * n_b);
+    this.hc_bc = new Float64Array(2 * n_b);
   }
 
   add(other: Polarizations): void {
@@ -186,11 +158,10 @@ function approximantNumber(lal: Lal, name: string): number {
 function similarNames(lal: Lal, name: string): string[] {
   const c = lal.symbols;
   const names: string[] = [];
-  for (let number = 0; ; number++) {
+  for (let number = 0; number < MOST_NUMBERS; number++) {
+    // Some numbers have no name.
     const text = textAt(c.XLALSimInspiralGetStringFromApproximant(number) as Address);
-    // Numbers end here.
-    if (text === "") break;
-    if (c.XLALSimInspiralImplementedFDApproximants(number) === 1) names.push(text);
+    if (text !== "" && c.XLALSimInspiralImplementedFDApproximants(number) === 1) names.push(text);
   }
   takeError(lal);
   const shared = (other: string) => {
@@ -201,16 +172,30 @@ function similarNames(lal: Lal, name: string): string[] {
   return names.toSorted((a, b) => shared(b) - shared(a)).slice(0, MOST_NAMES);
 }
 
-function checkFrequencies({ f, f_ref }: WaveformRequest): void {
-  const bad = f.findIndex(
-    (value, b) => !(value > (b > 0 ? f[b - 1] : 0) && value < Number.POSITIVE_INFINITY),
-  );
-  if (f.length > 0 && bad < 0 && f_ref > 0 && f_ref < Number.POSITIVE_INFINITY) return;
-  throw new DotpeError(
-    "badData",
-    bad >= 0
-      ? `frequencies: found ${f[bad]} Hz at ${bad}, expected increasing ones above 0`
-      : `frequencies: found ${f.length} and a reference frequency of ${f_ref} Hz, expected some, all above 0`,
-    "Give the bins and the reference frequency in Hz.",
-  );
+function checkRequest(
+  { approximant, f, f_ref, phenomXPrecVersion = null }: LalRequest,
+  modes: readonly Mode[],
+): void {
+  const last = Number.MAX_VALUE;
+  const bad = f.findIndex((value, b) => !(value > (b > 0 ? f[b - 1] : 0) && value <= last));
+  if (f.length === 0 || bad >= 0 || !(f_ref > 0 && f_ref <= last))
+    throw new DotpeError(
+      "badData",
+      bad >= 0
+        ? `frequencies: found ${f[bad]} Hz at ${bad}, expected increasing ones above 0`
+        : `frequencies: found ${f.length} and a reference frequency of ${f_ref} Hz, expected some, all above 0`,
+      "Give the bins and the reference frequency in Hz.",
+    );
+  if (modes.length === 0 || new Set(modes.map(String)).size < modes.length)
+    throw new DotpeError(
+      "usage",
+      `harmonic modes: found ${JSON.stringify(modes)}, expected at least one, none of them twice`,
+      "Give each mode (l, m) once.",
+    );
+  if (phenomXPrecVersion !== null && !approximant.startsWith("IMRPhenomX"))
+    throw new DotpeError(
+      "usage",
+      `${approximant}: found the precession version ${phenomXPrecVersion}, which only IMRPhenomX models have`,
+      "Leave it out, or choose an IMRPhenomX model.",
+    );
 }
