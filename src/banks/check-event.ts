@@ -23,6 +23,8 @@ const N_OTHERS = 8;
 const MAX_OUTSIDE = 0.01;
 /** Fewer samples near the event are a poor posterior. */
 const FEW = 100;
+/** ln L of stage 2 that noise alone can give, for each detector. */
+const FAINT = 10;
 /** Half the width of the times that are tried (s), and phases. */
 const WINDOW = 0.02;
 const N_PHI = 64;
@@ -107,10 +109,14 @@ function shareOutside({ f, n_f, n_d, whiten_df }: Event, { f_index }: EventBand)
 function nearCheck(bank: Bank, event: Event, { near, lnlike_i }: Near): BankCheck {
   const best = near[0];
   const found = `${ofSamples(near.length, bank.n_i)} are within ${MAX_DROP} of the best ln L of ${event.name}: ${lnlike_i[best].toFixed(1)}, sample ${best}`;
+  const warn = (todo: string) => warned("near the event", found, todo, { sample: best });
+  if (lnlike_i[best] < FAINT * event.n_d) {
+    return warn("nothing in the bank fits the event: is its chirp mass (detector frame) within?");
+  }
   if (near.length >= Math.min(FEW, bank.n_i)) return passed("near the event", found);
-  const todo =
-    "few samples will make the posterior: more samples, or a narrower range of chirp mass around it";
-  return warned("near the event", found, todo, { sample: best });
+  return warn(
+    "few samples will make the posterior: more samples, or a narrower range of chirp mass around it",
+  );
 }
 
 /**

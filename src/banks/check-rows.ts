@@ -23,7 +23,10 @@ export interface Faults {
 export type FaultKind = keyof Faults;
 export const FAULT_KINDS = ["notFinite", "negative", "zero", "step", "jump"] as const satisfies FaultKind[];
 
-/** A phase may go by this much from bin to bin (rad): unwrapped phases go by less than pi, packed ones nearly. */
+/**
+ * A phase may go by this much from bin to bin (rad), or by this much more or less than the inspiral's, which turns many times
+ * between the bins of a light system: phases that were unwrapped go by less than pi, packed ones nearly.
+ */
 export const MAX_STEP = Math.PI + 0.01;
 /** A phase counts where the amplitude (times f^(7/6)) is more than this share of the largest of its row. */
 const FAINT_STEP = 1e-3;
@@ -147,7 +150,8 @@ export class RowChecker {
     let [before, slope1, slope2] = [0, 0, 0];
     for (let b = 0; b < n_b - 1; b++) {
       const step = phase[row + b + 1] - phase[row + b];
-      if (step > MAX_STEP || step < -MAX_STEP) {
+      let rest = step - inspiral_mb[model + b];
+      if ((step > MAX_STEP || step < -MAX_STEP) && (rest > MAX_STEP || rest < -MAX_STEP)) {
         const faint = FAINT_STEP * top;
         const counts =
           amplitude[row + b] * flat_b[b] > faint && amplitude[row + b + 1] * flat_b[b + 1] > faint;
@@ -155,7 +159,6 @@ export class RowChecker {
           faults.step = { m, p, b, value: step };
         }
       }
-      let rest = step - inspiral_mb[model + b];
       rest -= TWO_PI * Math.floor(rest * PER_TURN + 0.5);
       const slope = rest / df_b[b];
       slope_b[b] = slope;
@@ -222,7 +225,10 @@ export class RowChecker {
   private setInspiral(m1: number, m2: number, s1z: number, s2z: number): void {
     const { mArr, n_b, inspiral_mb, x_b, ln_b } = this;
     this.hasInspiral = m1 > 0 && m2 > 0 && Number.isFinite(s1z + s2z);
-    if (!this.hasInspiral) return;
+    if (!this.hasInspiral) {
+      inspiral_mb.fill(0);
+      return;
+    }
     for (let m = 0; m < mArr.length; m++) {
       const s = inspiralSeries({ m1, m2, s1z, s2z }, mArr[m]);
       const row = m * (n_b - 1);

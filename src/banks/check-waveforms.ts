@@ -45,7 +45,7 @@ const GOOD: Readonly<Record<FaultKind, string>> = {
   notFinite: "all finite",
   negative: "none is negative",
   zero: "every sample has amplitude in m = 2, plus",
-  step: "no step above pi from bin to bin",
+  step: "no step above pi from bin to bin, or beyond the inspiral's",
   jump: "no jump from bin to bin",
 };
 
