@@ -1,12 +1,16 @@
 /** `dotpe-hpc bank check` on bank s, and on copies of it that are damaged in one place. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { findLal } from "../src/approximants/lal-library.ts";
 import { type BankReport, checkBank } from "../src/banks/check.ts";
+import { checkPlan } from "../src/banks/check-job.ts";
 import { RowChecker } from "../src/banks/check-rows.ts";
+import { lookAtWaveforms, waveformChecks } from "../src/banks/check-waveforms.ts";
 import { type BankOptions, createBank } from "../src/banks/create.ts";
+import { openBank } from "../src/gw/bank.ts";
+import { bankFiles } from "../src/gw/bank-reader.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { SILENT_REPORTER } from "../src/report/reporter.ts";
 import { Pool } from "../src/workers/pool.ts";
@@ -175,6 +179,28 @@ describe("damage in the waveforms is found and named", () => {
     expect(report.checks.map(({ name, level }) => [name, level])).toEqual([["format", "fail"]]);
     expect(named(report, "format").found).toContain("phase_block_1.npy");
   });
+});
+
+test("what cannot be read is said once, and the rest is looked at", async () => {
+  const folder = damaged(({ amplitude }) => {
+    amplitude[at(2, 0, 0, 5)] = Number.NaN;
+  });
+  const bank = openBank(folder, "bank");
+  rmSync(join(folder, "waveforms/phase_block_1.npy"));
+  const grid = { fbin: bank.config.fbin, mArr: bank.config.m_arr };
+  for (const pool of [one, two]) {
+    const plan = checkPlan(bankFiles(bank), grid, bank.samples, []);
+    const found = await lookAtWaveforms(plan, pool, () => {});
+    expect(found.unread.n).toBe(4);
+    expect(found.unread.reasons.map(({ i }) => i)).toEqual([4]);
+    const checks = waveformChecks(bank, plan, found).filter(({ level }) => level === "fail");
+    expect(checks.map(({ name, sample }) => [name, sample])).toEqual([
+      ["reading", 4],
+      ["numbers", 2],
+    ]);
+    expect(checks[0].found).toContain("4 of 8 samples cannot be read, the first is sample 4");
+    expect(checks[0].found).toContain("phase_block_1.npy: no such file");
+  }
 });
 
 describe("samples that cannot be are found and named", () => {

@@ -45,7 +45,7 @@ export interface CheckResult {
 
 /** Bytes of waveforms that a task reads, about. */
 const TASK_BYTES = 2 ** 23;
-const MAX_REASONS = 8;
+export const MAX_REASONS = 8;
 /** Numbers of a waveform that its print is taken of, about. */
 const N_PRINTED = 128;
 
@@ -118,12 +118,14 @@ class Found {
     }
   }
 
+  /** Keeps the reasons of the first samples: which those are does not depend on the threads. */
   cannotRead(i: number, message: string): void {
     const { unread } = this;
     unread.n++;
     const known = unread.reasons.find((reason) => reason.message === message);
     if (known !== undefined) known.i = Math.min(known.i, i);
-    else if (unread.reasons.length < MAX_REASONS) unread.reasons.push({ i, message });
+    else unread.reasons.push({ i, message });
+    unread.reasons.sort((a, b) => a.i - b.i).splice(MAX_REASONS);
   }
 }
 

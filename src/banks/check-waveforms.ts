@@ -2,7 +2,14 @@
 import type { Bank } from "../gw/bank.ts";
 import { bankFiles, placeOf } from "../gw/bank-reader.ts";
 import type { Pool } from "../workers/pool.ts";
-import { type CheckPlan, type CheckResult, emptyTallies, type Tallies, worse } from "./check-job.ts";
+import {
+  type CheckPlan,
+  type CheckResult,
+  emptyTallies,
+  MAX_REASONS,
+  type Tallies,
+  worse,
+} from "./check-job.ts";
 import { type BankCheck, brief, failed, ofSamples, passed, skipped, warned } from "./check-list.ts";
 import { FAULT_KINDS, type FaultKind } from "./check-rows.ts";
 import { CopyCount, eachCopy } from "./copies.ts";
@@ -27,6 +34,7 @@ export async function lookAtWaveforms(
     reasons.set(message, Math.min(i, reasons.get(message) ?? i));
   }
   const sorted = [...reasons].map(([message, i]) => ({ i, message })).sort((a, b) => a.i - b.i);
+  sorted.splice(MAX_REASONS);
   const n_unread = results.reduce((sum, { unread }) => sum + unread.n, 0);
   return { tallies, unread: { n: n_unread, reasons: sorted }, sums: results.flatMap(({ sums }) => sums) };
 }
@@ -51,9 +59,11 @@ const GOOD: Readonly<Record<FaultKind, string>> = {
 
 export function waveformChecks(bank: Bank, plan: CheckPlan, found: CheckResult): BankCheck[] {
   const { n_i } = bank;
-  const unread = found.unread.reasons.map(({ i, message }) =>
-    failed("reading", message, AGAIN, { file: fileOf(bank, i, 0), sample: i }),
-  );
+  const unread = found.unread.reasons.map(({ i, message }, k) => {
+    const first =
+      k === 0 ? `${ofSamples(found.unread.n, n_i)} cannot be read, the first is sample ${i}: ` : "";
+    return failed("reading", `${first}${message}`, AGAIN, { file: fileOf(bank, i, 0), sample: i });
+  });
   const n_read = n_i - found.unread.n;
   if (n_read === 0) return unread;
   return [
