@@ -81,6 +81,7 @@ export async function againCheck(bank: Bank, maker: Maker | NoMaker, pool: Pool)
   const worst = made.reduce((most, one) => (one.difference > most.difference ? one : most));
   const sample = i_j[worst.j];
   const by = `${i_j.length} samples by ${maker.maker}`;
+  if (worst.difference === 0) return passed(NAME, `${by}: equal`);
   const found = `${by}: they differ by up to ${worst.difference.toExponential(1)} of the waveform (sample ${sample})`;
   const todo =
     "approximant, f_ref, modes or version are not those in bank_config.json, or samples and waveforms are not of one bank";
