@@ -78,7 +78,7 @@ export async function againCheck(bank: Bank, maker: Maker | NoMaker, pool: Pool)
       "the approximant refuses what the bank says that it made: are the samples and waveforms of one bank?";
     return warned(NAME, `sample ${i_j[unmade.j]}: ${unmade.error}`, todo, { sample: i_j[unmade.j] });
   }
-  const worst = made.reduce((most, one) => (one.difference > most.difference ? one : most));
+  const worst = made.reduce((most, one) => (one.difference <= most.difference ? most : one));
   const sample = i_j[worst.j];
   const by = `${i_j.length} samples by ${maker.maker}`;
   if (worst.difference === 0) return passed(NAME, `${by}: equal`);
@@ -87,8 +87,8 @@ export async function againCheck(bank: Bank, maker: Maker | NoMaker, pool: Pool)
     "approximant, f_ref, modes or version are not those in bank_config.json, or samples and waveforms are not of one bank";
   // What was packed with a tolerance says how far it is from what was made.
   const packed = bank.packed?.header.rounding?.relativeError ?? 0;
-  if (worst.difference > OTHER + packed) return failed(NAME, found, todo, { sample });
-  if (worst.difference > DIFFERENT + packed) return warned(NAME, found, todo, { sample });
+  if (!(worst.difference <= OTHER + packed)) return failed(NAME, found, todo, { sample });
+  if (!(worst.difference <= DIFFERENT + packed)) return warned(NAME, found, todo, { sample });
   return passed(NAME, found);
 }
 
