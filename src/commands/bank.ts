@@ -8,6 +8,11 @@ const PARTS = {
   create: { about: "draw samples and make their waveforms", load: () => import("./bank-create.ts") },
   info: { about: "what a bank is: size, bins, ranges, who made it", load: () => import("./bank-info.ts") },
   check: { about: "read a bank and say what is wrong with it", load: () => import("./bank-check.ts") },
+  pack: {
+    about: "compress the waveforms, exactly or within a tolerance",
+    load: () => import("./bank-pack.ts"),
+  },
+  unpack: { about: "a packed bank as .npy files again", load: () => import("./bank-unpack.ts") },
 };
 
 const HELP: HelpPage = {

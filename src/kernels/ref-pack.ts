@@ -14,29 +14,36 @@ import {
 const number64 = new Float64Array(1);
 const halves = new Int32Array(number64.buffer);
 
-/** The prediction of lane l of row r at place t. */
-export function predict(x_rbl: Float64Array, p: Prediction, r: number, t: number, l: number): number {
-  if (t === 0) return 0;
+/** The predictions of row r at place t, t > 0. */
+export function predictLanes(
+  guess_l: Float64Array,
+  x_rbl: Float64Array,
+  p: Prediction,
+  r: number,
+  t: number,
+): void {
   const { bin_t, tap_tk, weight_rtk, kind_r, n_k, n_b, n_m } = p;
-  const row = r * n_b * LANES + l;
-  let sum: number;
+  const row = r * n_b * LANES;
   if (kind_r[r] === ROW_KIND.likePlus) {
-    const plus = row - n_b * LANES;
-    const [at, from] = [bin_t[t] * LANES, bin_t[0] * LANES];
-    sum =
-      r < 2 * n_m
-        ? x_rbl[plus + at] * (x_rbl[row + from] / x_rbl[plus + from])
-        : x_rbl[plus + at] + (x_rbl[row + from] - x_rbl[plus + from]);
+    const [from, at] = [row + bin_t[0] * LANES, row - n_b * LANES + bin_t[t] * LANES];
+    const plus = from - n_b * LANES;
+    for (let l = 0; l < LANES; l++) {
+      guess_l[l] =
+        r < 2 * n_m
+          ? x_rbl[at + l] * (x_rbl[from + l] / x_rbl[plus + l])
+          : x_rbl[at + l] + (x_rbl[from + l] - x_rbl[plus + l]);
+    }
   } else {
     const weight = (r * n_b + t) * n_k;
-    const tap = t * n_k;
-    const base = x_rbl[row + tap_tk[tap] * LANES];
-    sum = weight_rtk[weight] * base;
+    const base = row + tap_tk[t * n_k] * LANES;
+    for (let l = 0; l < LANES; l++) guess_l[l] = weight_rtk[weight] * x_rbl[base + l];
     for (let k = 1; k < n_k; k++) {
-      sum += weight_rtk[weight + k] * (x_rbl[row + tap_tk[tap + k] * LANES] - base);
+      const w = weight_rtk[weight + k];
+      const at = row + tap_tk[t * n_k + k] * LANES;
+      for (let l = 0; l < LANES; l++) guess_l[l] += w * (x_rbl[at + l] - x_rbl[base + l]);
     }
   }
-  return Math.abs(sum) <= Number.MAX_VALUE ? sum : 0;
+  for (let l = 0; l < LANES; l++) if (!(Math.abs(guess_l[l]) <= Number.MAX_VALUE)) guess_l[l] = 0;
 }
 
 /** Writes the bits of x, ordered as its value, into `out`: low half, high half. */
@@ -51,10 +58,13 @@ const bits = new Int32Array(2);
 
 function unpackExact(x_rbl: Float64Array, planes: readonly Uint8Array[], start: number, p: Prediction): void {
   const { bin_t, n_b, n_m } = p;
+  const guess_l = new Float64Array(LANES);
   const words = new Int32Array(x_rbl.buffer, x_rbl.byteOffset, 2 * x_rbl.length);
   for (let r = 0; r < 4 * n_m; r++) {
     for (let t = 0; t < n_b; t++) {
       const from = start + (r * n_b + t) * LANES;
+      if (t > 0) predictLanes(guess_l, x_rbl, p, r, t);
+      else guess_l.fill(0);
       for (let l = 0; l < LANES; l++) {
         let [low, high] = [0, 0];
         for (let k = 0; k < 4; k++) {
@@ -65,7 +75,7 @@ function unpackExact(x_rbl: Float64Array, planes: readonly Uint8Array[], start: 
         const sign = -(low & 1);
         low = ((low >>> 1) | (high << 31)) ^ sign;
         high = (high >>> 1) ^ sign;
-        orderedBits(bits, predict(x_rbl, p, r, t, l));
+        orderedBits(bits, guess_l[l]);
         const sum = (low >>> 0) + (bits[0] >>> 0);
         low = sum | 0;
         high = (high + bits[1] + (sum > 0xffffffff ? 1 : 0)) | 0;
@@ -78,23 +88,26 @@ function unpackExact(x_rbl: Float64Array, planes: readonly Uint8Array[], start: 
   }
 }
 
-/** The step of the amplitudes of polarization p at place t. @param R_pbl roots of the sums of squares of the amplitudes */
-export function amplitudeStep(
+/** The steps of the amplitudes of polarization p at place t > 0. @param R_pbl roots of the sums of squares of the amplitudes */
+export function amplitudeSteps(
+  step_l: Float64Array,
   R_pbl: Float64Array,
   { near_tc, step, floor, least }: Steps,
   { bin_t, n_b }: Prediction,
   p: number,
   t: number,
-  l: number,
-): number {
-  const row = p * n_b * LANES + l;
-  const mean = 0.5 * (R_pbl[row + near_tc[2 * t] * LANES] + R_pbl[row + near_tc[2 * t + 1] * LANES]);
-  const lowest = floor * R_pbl[row + bin_t[0] * LANES];
-  return step * larger(larger(mean, lowest), least);
+): void {
+  const row = p * n_b * LANES;
+  const [below, above] = [row + near_tc[2 * t] * LANES, row + near_tc[2 * t + 1] * LANES];
+  const first = row + bin_t[0] * LANES;
+  for (let l = 0; l < LANES; l++) {
+    const mean = 0.5 * (R_pbl[below + l] + R_pbl[above + l]);
+    step_l[l] = step * larger(larger(mean, floor * R_pbl[first + l]), least);
+  }
 }
 
 /** b if one is not a number, as in C. */
-function larger(a: number, b: number): number {
+export function larger(a: number, b: number): number {
   if (a > b) return a;
   return b;
 }
@@ -152,16 +165,20 @@ function unpackSteps(
 ): number {
   const { bin_t, n_b, n_m } = prediction;
   const at = begin.slice();
-  const n_l = new Float64Array(LANES);
+  const [n_l, step_l, guess_l] = [0, 1, 2].map(() => new Float64Array(LANES));
   let taken = 0;
   for (let t = 0; t < n_b; t++) {
     const b = bin_t[t];
     for (let p = 0; p < 2; p++) {
+      if (t > 0) amplitudeSteps(step_l, scratch, steps, prediction, p, t);
       for (let row = 0; row < 2 * n_m; row++) {
         const r = 2 * row + p;
         const isPhase = row >= n_m;
         if (t === 0) n_l.fill(NaN);
-        else readSteps(n_l, codes, at, steps.class_rt[r * n_b + t]);
+        else {
+          readSteps(n_l, codes, at, steps.class_rt[r * n_b + t]);
+          predictLanes(guess_l, x_rbl, prediction, r, t);
+        }
         for (let l = 0; l < LANES; l++) {
           const to = (r * n_b + b) * LANES + l;
           if (Number.isNaN(n_l[l])) {
@@ -169,11 +186,9 @@ function unpackSteps(
             x_rbl[to] = others[firstOther + taken++];
             continue;
           }
-          let step = amplitudeStep(scratch, steps, prediction, p, t, l);
-          if (isPhase) {
-            step /= larger(x_rbl[to - 2 * n_m * n_b * LANES], step);
-          }
-          const x = predict(x_rbl, prediction, r, t, l) + n_l[l] * step;
+          let step = step_l[l];
+          if (isPhase) step /= larger(x_rbl[to - 2 * n_m * n_b * LANES], step);
+          const x = guess_l[l] + n_l[l] * step;
           x_rbl[to] = isPhase || x > 0 ? x : 0;
         }
         if (row === n_m - 1) writeRoot(scratch, x_rbl, p, b, prediction);

@@ -13,6 +13,10 @@
  */
 import type { Again, AgainPlan } from "../banks/again-job.ts";
 import type { CheckPlan, CheckResult } from "../banks/check-job.ts";
+import type { PackErrors } from "../banks/pack/encode.ts";
+import type { FitPlan } from "../banks/pack/fit-job.ts";
+import type { PackPlan } from "../banks/pack/pack-job.ts";
+import type { UnpackPlan } from "../banks/pack/unpack-job.ts";
 import type { MadeBlock, WaveformPlan } from "../banks/waveform-job.ts";
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { LimitPlan, LimitRate } from "../machine/limit-job.ts";
@@ -47,6 +51,9 @@ export interface Jobs {
   limits: { plan: LimitPlan; result: LimitRate };
   module: { plan: ModulePlan; result: unknown };
   waveforms: { plan: WaveformPlan; result: MadeBlock[] };
+  packFit: { plan: FitPlan; result: null };
+  pack: { plan: PackPlan; result: PackErrors };
+  unpack: { plan: UnpackPlan; result: null };
   again: { plan: AgainPlan; result: Again[] };
   checkBank: { plan: CheckPlan; result: CheckResult };
 }

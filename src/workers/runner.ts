@@ -1,6 +1,9 @@
 /** Runs the tasks of a job in this thread: the same code in a worker and, with one process, in the main thread. */
 import { openAgain } from "../banks/again-job.ts";
 import { openCheck } from "../banks/check-job.ts";
+import { openFit } from "../banks/pack/fit-job.ts";
+import { openPackJob } from "../banks/pack/pack-job.ts";
+import { openUnpackJob } from "../banks/pack/unpack-job.ts";
 import { openWaveformJob } from "../banks/waveform-job.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { openLimits } from "../machine/limit-job.ts";
@@ -40,12 +43,15 @@ const OPEN: Openers = {
   limits: openLimits,
   module: openModule,
   waveforms: openWaveformJob,
+  packFit: openFit,
+  pack: openPackJob,
+  unpack: openUnpackJob,
   again: openAgain,
   checkBank: openCheck,
 };
 
 /** Jobs whose tasks are taken in their order, by whichever thread. */
-const IN_ORDER: ReadonlySet<JobKind> = new Set(["rows", "waveforms"]);
+const IN_ORDER: ReadonlySet<JobKind> = new Set(["rows", "waveforms", "pack"]);
 
 /** The tables of a plan that every thread reads again and again. */
 const TABLES: { [K in JobKind]?: (plan: Jobs[K]["plan"]) => Float64Array[] } = {

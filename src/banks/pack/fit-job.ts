@@ -1,0 +1,268 @@
+/** Fits the weights of a packed bank's predictions to some of its samples, so that the bits of what is left are few. A task is a row. */
+
+import type { CodingOrder, PackMode } from "../../gw/pack-model.ts";
+import { CLASS, ROW_KIND } from "../../kernels/pack-table.ts";
+import { larger } from "../../kernels/ref-pack.ts";
+import type { TaskRunner } from "../../workers/protocol.ts";
+import { LeastSquares } from "./least-squares.ts";
+
+export interface FitPlan {
+  readonly mode: PackMode;
+  readonly n_s: number;
+  readonly n_m: number;
+  readonly fbin: Float64Array;
+  /** Values of the samples to fit to (r, b, s), as they are coded. Shared. */
+  readonly x_rbs: Float64Array;
+  readonly order: CodingOrder;
+  readonly n_k: number;
+  /** As `Steps`; not of the exact code. */
+  readonly step: number;
+  readonly floor: number;
+  readonly least: number;
+  /** Outputs. Shared. */
+  readonly weight_rtk: Float64Array;
+  readonly kind_r: Int32Array;
+  readonly class_rt: Uint8Array;
+}
+
+/** Times that a fit is weighted anew by what it left. */
+const ROUNDS = 4;
+const RIDGE: Record<PackMode, number> = { exact: 1e-11, rounded: 1e-7 };
+/** Part of the typical error below which a sample weighs no more. */
+const SOFT = 0.3;
+/** Bits of a value that no stream holds, about. */
+const OTHER_BITS = 48;
+/** A sample that is not among those fitted to may be worse than all that are. */
+const UNSEEN = 0.3;
+/** Bits of a step: what goes into which stream. */
+const FEW_BITS = [0.35, 1];
+const BYTE_BITS = 3.2;
+/** Cross is like plus if it differs by less than this part of a step. */
+const LIKE_PLUS = 0.05;
+
+export function openFit(plan: FitPlan): TaskRunner<null> {
+  const row = new RowFit(plan);
+  return { run: (r) => row.fit(r), result: () => null };
+}
+
+class RowFit {
+  private readonly n_b: number;
+  private readonly solver: LeastSquares;
+  private readonly columns_ks: Float64Array;
+  private readonly y_s: Float64Array;
+  private readonly weight_s: Float64Array;
+  private readonly error_s: Float64Array;
+  /** Steps and rounded values of the row (b, s). */
+  private readonly step_bs: Float64Array;
+  private readonly rounded_bs: Float64Array;
+  private readonly counts = new Int32Array(256);
+  /** Sum of the bits of all values of the row, as it is predicted last. */
+  private bits = 0;
+
+  constructor(private readonly plan: FitPlan) {
+    const { n_s, n_k, fbin } = plan;
+    this.n_b = fbin.length;
+    this.solver = new LeastSquares(n_s, n_k);
+    this.columns_ks = new Float64Array(n_s * n_k);
+    [this.y_s, this.weight_s, this.error_s] = [0, 1, 2].map(() => new Float64Array(n_s));
+    [this.step_bs, this.rounded_bs] = [0, 1].map(() => new Float64Array(n_s * this.n_b));
+  }
+
+  fit(r: number): void {
+    const { mode, kind_r } = this.plan;
+    if (mode === "rounded") this.round(r);
+    else this.rounded_bs.set(this.rowOf(r));
+    const like = r % 2 === 1 ? this.bitsLikePlus(r) : Infinity;
+    this.bits = 0;
+    for (let t = 1; t < this.n_b; t++) this.fitPlace(r, t);
+    kind_r[r] = like < this.bits ? ROW_KIND.likePlus : ROW_KIND.own;
+    if (kind_r[r] === ROW_KIND.likePlus)
+      this.plan.class_rt.fill(CLASS.halves, r * this.n_b, (r + 1) * this.n_b);
+  }
+
+  private rowOf(r: number): Float64Array {
+    const size = this.n_b * this.plan.n_s;
+    return this.plan.x_rbs.subarray(r * size, (r + 1) * size);
+  }
+
+  /** The row as it is decoded, about: rounded to steps of its own. */
+  private round(r: number): void {
+    const { n_s, n_m, order, step, floor, least, x_rbs } = this.plan;
+    const { n_b, step_bs, rounded_bs } = this;
+    const size = n_b * n_s;
+    const root = (b: number, s: number) => {
+      let sum = 0;
+      for (let m = 0; m < n_m; m++) sum += x_rbs[(2 * m + (r & 1)) * size + b * n_s + s] ** 2;
+      return Math.sqrt(sum);
+    };
+    const root_bs = new Float64Array(size);
+    for (let b = 0; b < n_b; b++) for (let s = 0; s < n_s; s++) root_bs[b * n_s + s] = root(b, s);
+    const isPhase = r >= 2 * n_m;
+    const x_bs = this.rowOf(r);
+    const amplitude_bs = this.rowOf(isPhase ? r - 2 * n_m : r);
+    for (let t = 0; t < n_b; t++) {
+      const [below, above] = [order.near_tc[2 * t] * n_s, order.near_tc[2 * t + 1] * n_s];
+      for (let s = 0; s < n_s; s++) {
+        const at = order.bin_t[t] * n_s + s;
+        const mean = 0.5 * (root_bs[below + s] + root_bs[above + s]);
+        let size = step * larger(larger(mean, floor * root_bs[order.bin_t[0] * n_s + s]), least);
+        if (isPhase) size /= larger(amplitude_bs[at], size);
+        step_bs[at] = size;
+        rounded_bs[at] = Math.round(x_bs[at] / size) * size;
+      }
+    }
+  }
+
+  /** Bits of the row if it is predicted from plus; infinite if that is not nearly exact. */
+  private bitsLikePlus(r: number): number {
+    const { n_s, n_m, mode, order } = this.plan;
+    const [x_bs, plus_bs] = [this.rowOf(r), this.rowOf(r - 1)];
+    const first = order.bin_t[0] * n_s;
+    let bits = 0;
+    for (let b = 0; b < this.n_b; b++) {
+      for (let s = 0; s < n_s; s++) {
+        const at = b * n_s + s;
+        const guess =
+          r < 2 * n_m
+            ? plus_bs[at] * (x_bs[first + s] / plus_bs[first + s])
+            : plus_bs[at] + (x_bs[first + s] - plus_bs[first + s]);
+        const error = Math.abs(x_bs[at] - guess);
+        if (mode === "exact") bits += exactBits(error, x_bs[at]);
+        else if (!(error < LIKE_PLUS * this.step_bs[at])) return Infinity;
+      }
+    }
+    return Number.isNaN(bits) ? Infinity : bits - 1;
+  }
+
+  private fitPlace(r: number, t: number): void {
+    const { n_s, n_m, n_k, order, mode, weight_rtk } = this.plan;
+    const { columns_ks, y_s, rounded_bs, error_s, weight_s, solver } = this;
+    const x_bs = this.rowOf(r);
+    const isPhase = r >= 2 * n_m;
+    const n_taps = order.n_taps_t[t];
+    const bin = order.bin_t[t];
+    const weights = weight_rtk.subarray((r * this.n_b + t) * n_k, (r * this.n_b + t + 1) * n_k).fill(0);
+    weights.set(this.startingWeights(t));
+    const base = order.tap_tk[t * n_k] * n_s;
+    let n = 0;
+    for (let k = isPhase ? 1 : 0; k < n_taps; k++, n++) {
+      const from = order.tap_tk[t * n_k + k] * n_s;
+      for (let s = 0; s < n_s; s++) {
+        columns_ks[n * n_s + s] = rounded_bs[from + s] - (k === 0 ? 0 : rounded_bs[base + s]);
+      }
+    }
+    const predictInto = () => {
+      for (let s = 0; s < n_s; s++) {
+        let sum = weights[0] * rounded_bs[base + s];
+        for (let k = 1; k < n_taps; k++) {
+          sum += weights[k] * (rounded_bs[order.tap_tk[t * n_k + k] * n_s + s] - rounded_bs[base + s]);
+        }
+        error_s[s] = x_bs[bin * n_s + s] - sum;
+      }
+    };
+    predictInto();
+    y_s.set(error_s);
+    const starting = weights.slice();
+    for (let round = 0; round < ROUNDS && n > 0; round++) {
+      this.weigh(round, isPhase, base, bin * n_s);
+      solver.solve(columns_ks, n, y_s, weight_s, RIDGE[mode]);
+      for (let k = 0; k < n; k++)
+        weights[k + (isPhase ? 1 : 0)] = starting[k + (isPhase ? 1 : 0)] + solver.solution[k];
+      predictInto();
+    }
+    if (mode === "exact")
+      for (let s = 0; s < n_s; s++) this.bits += exactBits(error_s[s], x_bs[bin * n_s + s]);
+    else {
+      // As the file has them.
+      for (let k = 0; k < n_k; k++) weights[k] = Math.fround(weights[k]);
+      this.classify(r, t, bin);
+    }
+  }
+
+  /** Weights before the fit: the polynomial through the taps; for bins outside them in the rounded code the nearest one. */
+  private startingWeights(t: number): Float64Array {
+    const { order, n_k, fbin, mode } = this.plan;
+    const n_taps = order.n_taps_t[t];
+    const taps = Array.from(order.tap_tk.subarray(t * n_k, t * n_k + n_taps), (b) => fbin[b]);
+    const f = fbin[order.bin_t[t]];
+    const weights = new Float64Array(n_k);
+    weights[0] = 1;
+    if (mode === "rounded" && taps.every((tap) => tap < f)) return weights;
+    for (let k = 1; k < n_taps; k++) {
+      weights[k] = taps.reduce((x, tap, j) => (j === k ? x : (x * (f - tap)) / (taps[k] - tap)), 1);
+    }
+    return weights;
+  }
+
+  /** Weights that make the sum of squares one of logarithms: bits. */
+  private weigh(round: number, isPhase: boolean, base: number, at: number): void {
+    const { n_s, mode } = this.plan;
+    const { weight_s, error_s, rounded_bs, step_bs } = this;
+    if (mode === "rounded") {
+      for (let s = 0; s < n_s; s++) {
+        weight_s[s] = 1 / (step_bs[at + s] + (round === 0 ? 0 : Math.abs(error_s[s])));
+      }
+      return;
+    }
+    let sum = 0;
+    let n = 0;
+    const unitOf = (s: number) => (isPhase ? 1 : Math.abs(rounded_bs[base + s]));
+    for (let s = 0; s < n_s; s++) {
+      const error = Math.abs(error_s[s]) / unitOf(s);
+      if (!(error > 0) || error === Infinity) continue;
+      sum += Math.log(error);
+      n++;
+    }
+    const soft = n === 0 ? 1 : SOFT * Math.exp(sum / n);
+    for (let s = 0; s < n_s; s++) {
+      const unit = unitOf(s);
+      weight_s[s] = unit === 0 ? 0 : round === 0 ? 1 / unit : 1 / (Math.abs(error_s[s]) + soft * unit);
+      if (!Number.isFinite(weight_s[s])) weight_s[s] = 0;
+    }
+  }
+
+  /** Chooses the class of steps that takes the fewest bits. */
+  private classify(r: number, t: number, bin: number): void {
+    const { n_s, class_rt } = this.plan;
+    const { counts, error_s, step_bs } = this;
+    counts.fill(0);
+    let [beyondHalf, beyondByte, beyondTwo, logs] = [0, 0, 0, 0];
+    for (let s = 0; s < n_s; s++) {
+      const n = Math.round(error_s[s] / step_bs[bin * n_s + s]);
+      const size = Math.abs(n);
+      logs += Math.log2(2 * size + 1);
+      if (size > 7) beyondHalf++;
+      if (size > 127) beyondByte++;
+      else counts[n + 128]++;
+      if (size > 32767) beyondTwo++;
+    }
+    const others = (n: number) => OTHER_BITS * ((n === 0 ? UNSEEN : n) / n_s);
+    const entropy = entropyOf(counts, n_s);
+    const half = Math.max(0.5, entropyOf(counts.subarray(121, 136), n_s)) + others(beyondHalf);
+    const byte = Math.max(1, entropy) + others(beyondByte);
+    const long = 1.5 + logs / n_s;
+    const two = Math.max(long, byte - others(beyondByte)) + others(beyondTwo);
+    const least = Math.min(half, byte, two, long + 1);
+    const stream =
+      least === half
+        ? CLASS.halves + FEW_BITS.filter((bits) => entropy > bits).length
+        : least === byte
+          ? CLASS.bytes + (entropy > BYTE_BITS ? 1 : 0)
+          : least === two
+            ? CLASS.two
+            : CLASS.three;
+    class_rt[r * this.n_b + t] = stream;
+    this.bits += n_s * least;
+  }
+}
+
+/** Bits of a difference from x in units of its last place. */
+function exactBits(error: number, x: number): number {
+  return Math.log2(Math.abs(error) / larger(Math.abs(x) * Number.EPSILON, Number.MIN_VALUE) + 1);
+}
+
+function entropyOf(counts: Int32Array, n: number): number {
+  let bits = 0;
+  for (const count of counts) if (count > 0) bits -= (count / n) * Math.log2(count / n);
+  return bits;
+}
