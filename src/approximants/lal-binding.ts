@@ -1,5 +1,7 @@
 /** LALSimulation's functions, as its headers declare them, and its errors as text. */
 import { CString, dlopen, type Pointer, ptr, read } from "bun:ffi";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DotpeError } from "../errors.ts";
 
 const P = "ptr";
@@ -55,15 +57,34 @@ export type Address = Pointer | null;
 
 function open(path: string) {
   try {
-    return dlopen(path, SYMBOLS).symbols;
+    return withNeighbours(path, () => dlopen(path, SYMBOLS).symbols);
   } catch (error) {
     throw new DotpeError(
       "badData",
-      `${path}: expected a LALSimulation library, which could not be loaded: ${error instanceof Error ? error.message : error}`,
+      `${path}: expected a LALSimulation library, which could not be loaded: ${textOf(error)}`,
       "Give liblalsimulation of lalsuite 7 or later, made for this processor and system, with the libraries that belong to it.",
     );
   }
 }
+
+/** Some wheels do not say that the libraries that one needs lie beside it: those that are missed are loaded from there first. */
+function withNeighbours<T>(path: string, load: () => T): T {
+  const loaded = new Set<string>();
+  for (;;) {
+    try {
+      return load();
+    } catch (error) {
+      const missing = /([^\s:/]+): cannot open shared object file/.exec(textOf(error))?.[1];
+      const neighbour = join(dirname(path), missing ?? "");
+      if (missing === undefined || loaded.has(missing) || !existsSync(neighbour)) throw error;
+      loaded.add(missing);
+      // At least one name must be asked for; this one is of the C library, which they all need.
+      withNeighbours(neighbour, () => dlopen(neighbour, { memcpy: SYMBOLS.memcpy }));
+    }
+  }
+}
+
+const textOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 export type LalSymbols = ReturnType<typeof open>;
 

@@ -95,10 +95,11 @@ function inFolder(folder: string): string | undefined {
   return undefined;
 }
 
-/** The shortest name is the one that programs link with; of versions, the last. */
+/** The name without a version is the one that programs link with; of versions, the last. */
 function best(paths: readonly string[]): string {
   const natural = new Intl.Collator("en", { numeric: true });
-  return paths.toSorted((a, b) => a.length - b.length || natural.compare(b, a))[0];
+  const versioned = (path: string) => Number(/\.so\./.test(basename(path)));
+  return paths.toSorted((a, b) => versioned(a) - versioned(b) || natural.compare(b, a))[0];
 }
 
 /** Those that exist: the folder, its lib folders, those of wheels in its Pythons; the folder may itself be lib or site-packages. */

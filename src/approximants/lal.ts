@@ -148,9 +148,7 @@ function approximantNumber(lal: Lal, name: string): number {
     known
       ? `${name}: LALSimulation ${lal.version} has it in the time domain only; a bank needs the frequency domain`
       : `${name}: found no approximant of this name in LALSimulation ${lal.version}`,
-    name === "IMRPhenomXODE"
-      ? "It is Python code of cogwheel: make that bank with dot_pe; this program reads it."
-      : `It has, in the frequency domain: ${similarNames(lal, name).join(", ")}.`,
+    `It has, in the frequency domain: ${similarNames(lal, name).join(", ")}.`,
   );
 }
 
@@ -176,6 +174,12 @@ function checkRequest(
   { approximant, f, f_ref, phenomXPrecVersion = null }: LalRequest,
   modes: readonly Mode[],
 ): void {
+  if (approximant === "IMRPhenomXODE")
+    throw new DotpeError(
+      "usage",
+      `${approximant}: it is Python code of cogwheel, not of LALSimulation`,
+      "Make that bank with dot_pe: this program reads it. Or choose IMRPhenomXPHM.",
+    );
   const last = Number.MAX_VALUE;
   const bad = f.findIndex((value, b) => !(value > (b > 0 ? f[b - 1] : 0) && value <= last));
   if (f.length === 0 || bad >= 0 || !(f_ref > 0 && f_ref <= last))

@@ -1,4 +1,4 @@
-/** The C kernels, compiled for several instruction sets and embedded; the only place that opens a shared object. */
+/** The C kernels, compiled for several instruction sets and embedded; the only place that opens one of them. */
 import { dlopen, FFIType } from "bun:ffi";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
