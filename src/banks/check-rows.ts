@@ -27,10 +27,14 @@ export const FAULT_KINDS = ["notFinite", "negative", "zero", "step", "jump"] as 
  * A phase may go by this much from bin to bin (rad), or by this much more or less than the inspiral's, which turns many times
  * between the bins of a light system: phases that were unwrapped go by less than pi, packed ones nearly.
  */
-export const MAX_STEP = Math.PI + 0.01;
-/** A phase counts where the amplitude (times f^(7/6)) is more than this share of the largest of its row. */
+export const MAX_STEP = Math.PI + 0.25;
+/**
+ * A phase counts where the amplitude (times f^(7/6)) is more than this share of the largest of its row, and of the sample: packed
+ * waveforms keep little of what is fainter.
+ */
 const FAINT_STEP = 1e-3;
 const FAINT_JUMP = 0.02;
+const FAINT_IN_SAMPLE = 2e-3;
 /** Two straight lines through the waveform before and after an interval miss each other by this share of it. */
 export const SUSPICIOUS_JUMP = 1;
 /** Where the slope of the phase differs from its neighbours' by this much (rad), the jump is computed. */
@@ -62,6 +66,8 @@ export class RowChecker {
   private readonly inspiral_mb: Float64Array;
   private hasInspiral = false;
   private readonly slope_b: Float64Array;
+  /** Largest A f^(7/6) of each row. */
+  private readonly top_mp: Float64Array;
   /** Intervals to look at again. */
   private readonly unusual_k: Int32Array;
   private readonly sorted = new Float64Array(2 * REACH);
@@ -80,6 +86,7 @@ export class RowChecker {
     this.ln_b = fbin.map(Math.log);
     this.inspiral_mb = new Float64Array(mArr.length * (n_b - 1));
     this.slope_b = new Float64Array(n_b - 1);
+    this.top_mp = new Float64Array(N_POLARIZATIONS * mArr.length);
     this.unusual_k = new Int32Array(n_b);
   }
 
@@ -96,15 +103,22 @@ export class RowChecker {
     const { n_b, mArr } = this;
     const faults: Faults = { notFinite: null, negative: null, zero: null, step: null, jump: null };
     this.setInspiral(m1, m2, s1z, s2z);
+    const { top_mp } = this;
     let loudest = 0;
     for (let m = 0; m < mArr.length; m++) {
       for (let p = 0; p < N_POLARIZATIONS; p++) {
-        const row = start + (N_POLARIZATIONS * m + p) * n_b;
-        const top = this.lookAtAmplitude(faults, amplitude, row, m, p);
+        const mp = N_POLARIZATIONS * m + p;
+        const top = this.lookAtAmplitude(faults, amplitude, start + mp * n_b, m, p);
+        top_mp[mp] = top;
         if (top > loudest) loudest = top;
         // Times are aligned by the quadrupole's plus: without it nothing can be computed.
         if (top === 0 && p === 0 && mArr[m] === 2) faults.zero ??= { m, p, b: 0, value: 0 };
-        if (top > 0) this.lookAtPhase(faults, amplitude, phase, row, m, p, top);
+      }
+    }
+    const faint = FAINT_IN_SAMPLE * loudest;
+    for (let mp = 0; mp < top_mp.length; mp++) {
+      if (top_mp[mp] > faint) {
+        this.lookAtPhase(faults, amplitude, phase, start + mp * n_b, mp, faint);
       }
     }
     if (loudest === 0) faults.zero ??= { m: 0, p: 0, b: 0, value: 0 };
@@ -139,10 +153,12 @@ export class RowChecker {
     amplitude: Float64Array,
     phase: Float64Array,
     row: number,
-    m: number,
-    p: number,
-    top: number,
+    mp: number,
+    faintInSample: number,
   ): void {
+    const [m, p] = [mp >> 1, mp & 1];
+    const faintStep = Math.max(FAINT_STEP * this.top_mp[mp], faintInSample);
+    const faintJump = Math.max(FAINT_JUMP * this.top_mp[mp], faintInSample);
     const { n_b, df_b, flat_b, slope_b, inspiral_mb, unusual_k } = this;
     let n_unusual = 0;
     const model = m * (n_b - 1);
@@ -152,9 +168,8 @@ export class RowChecker {
       const step = phase[row + b + 1] - phase[row + b];
       let rest = step - inspiral_mb[model + b];
       if ((step > MAX_STEP || step < -MAX_STEP) && (rest > MAX_STEP || rest < -MAX_STEP)) {
-        const faint = FAINT_STEP * top;
         const counts =
-          amplitude[row + b] * flat_b[b] > faint && amplitude[row + b + 1] * flat_b[b + 1] > faint;
+          amplitude[row + b] * flat_b[b] > faintStep && amplitude[row + b + 1] * flat_b[b + 1] > faintStep;
         if (counts && Math.abs(step) > Math.abs(faults.step?.value ?? 0)) {
           faults.step = { m, p, b, value: step };
         }
@@ -174,7 +189,7 @@ export class RowChecker {
     if (!this.hasInspiral) return;
     for (let k = 0; k < n_unusual; k++) {
       const b = unusual_k[k];
-      const jump = this.jumpAt(amplitude, phase, row, model, b, FAINT_JUMP * top);
+      const jump = this.jumpAt(amplitude, phase, row, model, b, faintJump);
       if (jump >= SUSPICIOUS_JUMP && jump > (faults.jump?.value ?? 0)) faults.jump = { m, p, b, value: jump };
     }
   }
