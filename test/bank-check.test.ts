@@ -9,6 +9,8 @@ import { checkPlan } from "../src/banks/check-job.ts";
 import { RowChecker } from "../src/banks/check-rows.ts";
 import { lookAtWaveforms, waveformChecks } from "../src/banks/check-waveforms.ts";
 import { type BankOptions, createBank } from "../src/banks/create.ts";
+import { bankInfo } from "../src/banks/info.ts";
+import { packBank } from "../src/banks/pack/pack.ts";
 import { openBank } from "../src/gw/bank.ts";
 import { bankFiles } from "../src/gw/bank-reader.ts";
 import { readEvent } from "../src/gw/event.ts";
@@ -319,6 +321,39 @@ test("two threads find what one finds", async () => {
   const [alone, together] = [await check(folder), await check(folder, { pool: two })];
   expect(together.checks).toEqual(alone.checks);
   expect(faults(alone).length).toBeGreaterThan(2);
+});
+
+describe("a packed bank", () => {
+  const pack = async (name: string, tolerance: number | null) => {
+    const out = join(FOLDER, name);
+    const rounding = tolerance === null ? null : { tolerance, snr: 20 };
+    await packBank({ bank: BANK, out, rounding, nProcs: 1 }, SILENT_REPORTER);
+    return out;
+  };
+
+  test("passes, packed exactly or with a tolerance; info says how", async () => {
+    for (const tolerance of [null, 0.01]) {
+      const folder = await pack(`packed_${tolerance}`, tolerance);
+      const report = await check(folder, { pool: two });
+      expect(report.checks.filter(({ level }) => level === "fail")).toEqual([]);
+      expect(bankInfo(folder).packed).toEqual({ tolerance });
+      expect(bankInfo(folder).bytesOnDisk).toBeLessThan(bankInfo(BANK).bytesOnDisk);
+    }
+  });
+
+  test("that is damaged: the chunk and its samples are named, the others are looked at", async () => {
+    const folder = await pack("packed_bad", null);
+    const path = join(folder, "waveforms.pack");
+    const bytes = readFileSync(path);
+    bytes[1_000_000] ^= 1;
+    writeFileSync(path, bytes);
+    const report = await check(folder, { pool: two });
+    expect(faults(report)).toEqual([["reading", "fail"]]);
+    expect(named(report, "reading").found).toMatch(
+      /^\d+ of 96 samples cannot be read, .*waveforms.pack: chunk \d+/,
+    );
+    expect(named(report, "reading").file).toEndWith("waveforms.pack");
+  });
 });
 
 const lal = (() => {
