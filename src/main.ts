@@ -5,6 +5,10 @@ import { printOut } from "./commands/print.ts";
 import { DotpeError, EXIT_CODES } from "./errors.ts";
 
 const COMMANDS = {
+  demo: {
+    about: "a real event from nothing to the answer, in seconds",
+    load: () => import("./commands/demo.ts"),
+  },
   run: {
     about: "posterior and evidence of an event from one or several banks",
     load: () => import("./commands/run.ts"),

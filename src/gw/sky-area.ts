@@ -17,8 +17,8 @@ export interface SkyMap {
   readonly regions: readonly CredibleRegion[];
   /** Distinct positions' effective number: what the areas rest on. */
   readonly nEffective: number;
-  /** Unit vector of the densest of the points. */
-  readonly peak: readonly [number, number, number];
+  /** A cap with the largest region's points: a unit vector and a radius (rad). */
+  readonly cap: { readonly centre: readonly [number, number, number]; readonly radius: number };
 }
 
 /** sr to deg^2. */
@@ -37,19 +37,31 @@ const INDEX_CELLS = { min: 0.003, max: 0.2 };
  * @param levels rising, between 0 and 1
  */
 export function skyMap(density: SkyDensity, levels: readonly number[]): SkyMap {
-  const { at, index } = evaluator(density);
+  const found = evaluator(density);
   const loo = leaveOneOut(density);
   const order = Uint32Array.from(loo.keys()).sort((a, b) => loo[b] - loo[a]);
   const thresholds = levels.map((level) => thresholdAt(level, loo, density.weights, order));
-  const areas = areasAbove(at, index, thresholds, roughArea(thresholds[0], loo, density.weights));
-  const { centres } = density;
-  const [best] = order;
+  const areas = areasAbove(found, thresholds, roughArea(thresholds[0], loo, density.weights));
   return {
-    at,
+    at: found.at,
     regions: levels.map((level, r) => ({ level, threshold: thresholds[r], area: areas[r] })),
     nEffective: density.nEffective,
-    peak: [centres[3 * best], centres[3 * best + 1], centres[3 * best + 2]],
+    cap: capOf(density, loo, Math.min(...thresholds)),
   };
+}
+
+/** About the points that are inside. */
+function capOf({ centres, weights }: SkyDensity, loo: Float64Array, threshold: number): SkyMap["cap"] {
+  const inside = Array.from(weights.keys()).filter((k) => loo[k] >= threshold);
+  const sum = (axis: number) => inside.reduce((total, k) => total + weights[k] * centres[3 * k + axis], 0);
+  const [x, y, z] = [sum(0), sum(1), sum(2)];
+  const length = Math.hypot(x, y, z) || 1;
+  const least = inside.reduce(
+    (least, k) =>
+      Math.min(least, (centres[3 * k] * x + centres[3 * k + 1] * y + centres[3 * k + 2] * z) / length),
+    1,
+  );
+  return { centre: [x / length, y / length, z / length], radius: Math.acos(Math.max(-1, least)) };
 }
 
 /** The density above which points of this share of the weight lie: linear in its logarithm between two points. */
@@ -76,20 +88,21 @@ function roughArea(threshold: number, loo: Float64Array, weights: Float64Array):
   return sum;
 }
 
-function areasAbove(
-  at: SkyMap["at"],
-  index: RingIndex,
-  thresholds: readonly number[],
-  rough: number,
-): number[] {
+function areasAbove({ at, index, most }: Evaluator, thresholds: readonly number[], rough: number): number[] {
   const rings = new Rings(Math.min(MAX_CELL, Math.max(MIN_CELL, Math.sqrt(rough / CELLS_INSIDE))));
   const areas = thresholds.map(() => 0);
+  const least = Math.min(...thresholds);
+  const mayBeInside = (kernels: readonly number[]) => {
+    let sum = 0;
+    for (let m = 0; m < kernels.length; m++) sum += most[kernels[m]];
+    return sum >= least;
+  };
   for (let ring = 0; ring < rings.n_rings; ring++) {
     const sinDec = rings.sinDec(ring);
     const cosDec = Math.sqrt(1 - sinDec * sinDec);
-    for (const [start, end] of index.spans(sinDec)) {
-      const n = rings.cells(ring);
-      for (let cell = Math.ceil(start * n); cell < end * n; cell++) {
+    const n = rings.cells(ring);
+    for (const [start, end] of index.spans(sinDec, mayBeInside)) {
+      for (let cell = Math.ceil(start * n - 0.5); cell + 0.5 < end * n; cell++) {
         const ra = (2 * Math.PI * (cell + 0.5)) / n;
         const value = at(cosDec * Math.cos(ra), cosDec * Math.sin(ra), sinDec);
         for (let r = 0; r < thresholds.length; r++)
@@ -100,8 +113,15 @@ function areasAbove(
   return areas;
 }
 
+interface Evaluator {
+  readonly at: SkyMap["at"];
+  readonly index: RingIndex;
+  /** (k) the density (per sr) that a kernel adds at its centre. */
+  readonly most: Float64Array;
+}
+
 /** The density anywhere: only the kernels that reach a cell of a coarse grid are looked at. */
-function evaluator(density: SkyDensity): { at: SkyMap["at"]; index: RingIndex } {
+function evaluator(density: SkyDensity): Evaluator {
   const sorted = density.reach.toSorted();
   const typical = sorted[sorted.length >> 1];
   const index = new RingIndex(Math.min(INDEX_CELLS.max, Math.max(INDEX_CELLS.min, typical / 2)));
@@ -117,5 +137,5 @@ function evaluator(density: SkyDensity): { at: SkyMap["at"]; index: RingIndex } 
     }
     return sum;
   };
-  return { at, index };
+  return { at, index, most: density.peaks.map((peak, k) => peak * density.weights[k]) };
 }

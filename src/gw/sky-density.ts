@@ -33,7 +33,7 @@ export interface SkyDensity {
 }
 
 /** Points beyond this are merged: the choice of the kernels takes a time that grows with their square. */
-export const MAX_POINTS = 1500;
+export const MAX_POINTS = 1000;
 /** Shares of the weight around a point that give its kernel's shape. */
 const SHARES = [0.04, 0.1, 0.25, 0.6, 1];
 /** Widths h, relative to that shape. */

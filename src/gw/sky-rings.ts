@@ -88,13 +88,17 @@ export class RingIndex {
     return this.lists[ring]?.get(cell) ?? NOTHING;
   }
 
-  /** Where on a circle of declination there may be caps: intervals of right ascension in turns, rising. */
-  spans(sinDec: number): [start: number, end: number][] {
+  /**
+   * Where on a circle of declination there are cells whose caps are wanted: intervals of right ascension in turns, rising.
+   * @param isWanted asked once for each cell with a cap
+   */
+  spans(sinDec: number, isWanted: (caps: readonly number[]) => boolean): [start: number, end: number][] {
     const ring = this.rings.ringOf(sinDec);
     const n = this.rings.cells(ring);
-    const cells = [...(this.lists[ring]?.keys() ?? [])].sort((a, b) => a - b);
+    const lists = this.lists[ring] ?? new Map<number, number[]>();
     const spans: [number, number][] = [];
-    for (const cell of cells) {
+    for (const cell of [...lists.keys()].sort((a, b) => a - b)) {
+      if (!isWanted(lists.get(cell) as number[])) continue;
       const last = spans.at(-1);
       if (last !== undefined && last[1] === cell / n) last[1] = (cell + 1) / n;
       else spans.push([cell / n, (cell + 1) / n]);

@@ -57,16 +57,21 @@ export const FEW_EFFECTIVE_INTRINSIC = 10;
 export const FEW_EFFECTIVE_EXTRINSIC = 30;
 
 /** What is doubtful about a run: its own warnings, and what its numbers say. */
-export function findDoubts(summary: RunSummary): string[] {
-  const doubts = [...summary.warnings];
-  if (summary.nEffectiveI < FEW_EFFECTIVE_INTRINSIC) {
+export function findDoubts({ warnings, nEffectiveI, nEffectiveE }: RunSummary): string[] {
+  return [...warnings, ...doubtsOfCounts(nEffectiveI, nEffectiveE)];
+}
+
+/** What effective numbers of bank samples and of extrinsic samples leave in doubt. */
+export function doubtsOfCounts(nEffectiveI: number, nEffectiveE: number): string[] {
+  const doubts: string[] = [];
+  if (nEffectiveI < FEW_EFFECTIVE_INTRINSIC) {
     doubts.push(
-      `${summary.nEffectiveI.toFixed(1)} effective intrinsic samples are few: the bank is too sparse around ` +
+      `${nEffectiveI.toFixed(1)} effective intrinsic samples are few: the bank is too sparse around ` +
         "this event; use a larger bank, or one made for it",
     );
   }
-  if (summary.nEffectiveE < FEW_EFFECTIVE_EXTRINSIC) {
-    doubts.push(`${summary.nEffectiveE.toFixed(1)} effective extrinsic samples are few: raise --n-ext`);
+  if (nEffectiveE < FEW_EFFECTIVE_EXTRINSIC) {
+    doubts.push(`${nEffectiveE.toFixed(1)} effective extrinsic samples are few: raise --n-ext`);
   }
   return doubts;
 }
