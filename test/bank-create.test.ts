@@ -16,7 +16,14 @@ const EVENT = join(FIXTURES, "events/GW170814.npz");
 const OPTIONS: BankOptions = {
   ...{ out: "", event: EVENT, band: null, phaseTolerance: 0.05, mchirp: [25, 30], q: [0.2, 1] },
   ...{ n: 150, seed: 1, draw: "log", mchirpPower: -1.7, incFaceonFactor: null, fRef: 50 },
-  ...{ approximant: "IMRPhenomD", harmonicModes: null, lal: null, blocksize: 64, nProcs: 1 },
+  ...{
+    approximant: "IMRPhenomD",
+    harmonicModes: null,
+    phenomXPrecVersion: null,
+    lal: null,
+    blocksize: 64,
+    nProcs: 1,
+  },
 };
 
 const create = (out: string, more: Partial<BankOptions> = {}) =>

@@ -116,6 +116,7 @@ const REQUEST = {
   f: Float64Array.from(BANK.config.fbin),
   f_ref: BANK.config.f_ref,
   harmonic_modes: null,
+  phenomXPrecVersion: null,
   lal: LIBRARY,
 };
 const SAMPLE: WaveformParameters = {

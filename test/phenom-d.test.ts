@@ -42,7 +42,8 @@ const GW: WaveformParameters = {
 const DENSE = Float64Array.from({ length: 4000 }, (_, b) => 20 + b / 8);
 
 function requestOf(f: ArrayLike<number>, f_ref = 50): WaveformRequest {
-  return { approximant: "IMRPhenomD", f: Float64Array.from(f), f_ref, harmonic_modes: null, lal: null };
+  const model = { approximant: "IMRPhenomD", harmonic_modes: null, phenomXPrecVersion: null, lal: null };
+  return { ...model, f: Float64Array.from(f), f_ref };
 }
 
 /** Amplitudes and phases (p, b). */

@@ -7,11 +7,6 @@ import { checkModes, defaultModes } from "./lal-modes.ts";
 import { polar } from "./polar.ts";
 import type { WaveformParameters, WaveformRequest, WaveformSource } from "./source.ts";
 
-export interface LalRequest extends WaveformRequest {
-  /** How IMRPhenomX models precess, e.g. 102; null or not given: LALSimulation's default, as the reference's banks have it. */
-  readonly phenomXPrecVersion?: number | null;
-}
-
 /** Of XLALSimInspiralGetSpinSupportFromApproximant: no spins, of one body, along the orbit; larger numbers: any. */
 const ALIGNED_SPINS = 2;
 const N_POLARIZATIONS = 2;
@@ -25,8 +20,8 @@ const MOST_NUMBERS = 512;
  * @throws DotpeError noInput without a library; badData for one that cannot be used, or where the approximant makes no waveforms;
  *   usage for a name that LAL does not have or has not in the frequency domain, and modes that it does not give alone
  */
-export async function openLal(request: LalRequest): Promise<WaveformSource> {
-  const { approximant: name, f, f_ref, phenomXPrecVersion = null } = request;
+export async function openLal(request: WaveformRequest): Promise<WaveformSource> {
+  const { approximant: name, f, f_ref, phenomXPrecVersion } = request;
   const harmonic_modes = request.harmonic_modes ?? defaultModes(name);
   checkRequest(request, harmonic_modes);
   const lal = openLibrary(findLal(request.lal).path);
@@ -171,7 +166,7 @@ function similarNames(lal: Lal, name: string): string[] {
 }
 
 function checkRequest(
-  { approximant, f, f_ref, phenomXPrecVersion = null }: LalRequest,
+  { approximant, f, f_ref, phenomXPrecVersion }: WaveformRequest,
   modes: readonly Mode[],
 ): void {
   if (approximant === "IMRPhenomXODE")

@@ -25,6 +25,8 @@ export interface WaveformRequest {
   readonly f_ref: number;
   /** null: those that the approximant has. */
   readonly harmonic_modes: readonly (readonly [l: number, m: number])[] | null;
+  /** How LALSimulation's IMRPhenomX models precess, e.g. 102 for the next-to-next-to-leading order; null: its default. */
+  readonly phenomXPrecVersion: number | null;
   /** The LALSimulation library to use; null: what is built in. */
   readonly lal: string | null;
 }

@@ -2,6 +2,7 @@
 import { openWaveforms } from "../approximants/open.ts";
 import { DotpeError } from "../errors.ts";
 import type { Bank } from "../gw/bank.ts";
+import { PREC_VERSION } from "../gw/bank-config.ts";
 import { bankFiles } from "../gw/bank-reader.ts";
 import { shareF64, shareI32 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
@@ -43,7 +44,9 @@ export interface NoMaker {
 export async function findMaker(bank: Bank, lal: string | null): Promise<Maker | NoMaker> {
   const { config } = bank;
   const { approximant, f_ref, harmonic_modes, m_arr } = config;
-  const request = { approximant, f_ref, harmonic_modes, lal };
+  const version = config.others[PREC_VERSION];
+  const phenomXPrecVersion = typeof version === "number" ? version : null;
+  const request = { approximant, f_ref, harmonic_modes, phenomXPrecVersion, lal };
   try {
     const source = await openWaveforms({ ...request, f: config.fbin });
     if (source.m_arr.join() !== m_arr.join()) {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { version } from "../../package.json";
 import { openWaveforms } from "../approximants/open.ts";
 import { type BankSamples, blockPaths, SAMPLE_COLUMNS } from "../gw/bank.ts";
+import { PREC_VERSION } from "../gw/bank-config.ts";
 import { readEvent } from "../gw/event.ts";
 import { FileSet, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeather } from "../io/feather-write.ts";
@@ -27,6 +28,8 @@ export interface BankOptions extends Omit<DrawOptions, "aligned"> {
   readonly approximant: string;
   /** null: those that the approximant has. */
   readonly harmonicModes: readonly (readonly [number, number])[] | null;
+  /** null: LALSimulation's default. */
+  readonly phenomXPrecVersion: number | null;
   readonly lal: string | null;
   readonly blocksize: number;
   /** undefined: as many as may be used. */
@@ -54,8 +57,9 @@ export interface CreatedBank {
  */
 export async function createBank(options: BankOptions, report: Reporter): Promise<CreatedBank> {
   const fbin = shareF64(binsOf(gridOf(options), options.phaseTolerance));
-  const { approximant, harmonicModes, lal, fRef, n, blocksize } = options;
-  const request = { approximant, f: fbin, f_ref: fRef, harmonic_modes: harmonicModes, lal };
+  const { approximant, harmonicModes, phenomXPrecVersion, lal, fRef, n, blocksize } = options;
+  const model = { approximant, harmonic_modes: harmonicModes, phenomXPrecVersion, lal };
+  const request = { ...model, f: fbin, f_ref: fRef };
   const source = await openWaveforms(request);
   const config = configOf(options, fbin, source);
   const folder = options.out;
@@ -101,6 +105,7 @@ function configOf(options: BankOptions, fbin: Float64Array, source: Source) {
     ...{ bank_size: n, inc_faceon_factor: incFaceonFactor, approximant },
     ...{ harmonic_modes: source.harmonic_modes, m_arr: source.m_arr, blocksize },
     ...{ draw, ...(draw === "power" ? { mchirp_power: mchirpPower } : {}) },
+    ...(options.phenomXPrecVersion === null ? {} : { [PREC_VERSION]: options.phenomXPrecVersion }),
     ...{ phase_tolerance: options.phaseTolerance, waveforms: source.maker, made_by: `dotpe-hpc ${version}` },
     fbin: Array.from(fbin),
   };

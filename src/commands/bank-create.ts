@@ -16,6 +16,7 @@ import { createReporter } from "../report/progress.ts";
 import { formatBytes } from "../report/sizes.ts";
 import { printOut, printProgress } from "./print.ts";
 
+const PREC_FLAG = "phenomx-prec-version";
 const COMMAND = "dotpe-hpc bank create";
 const BINS = "Frequencies (one of --event, --band)";
 const SAMPLES = "Samples";
@@ -42,6 +43,7 @@ const FLAGS: readonly FlagSpec[] = [
   flagOf(SAMPLES, "inc-faceon-factor", "F", "more systems seen face-on by about this factor (isotropic)"),
   flagOf(WAVEFORMS, "approximant", "NAME", "IMRPhenomD is built in; others are LALSimulation's (IMRPhenomD)"),
   flagOf(WAVEFORMS, "modes", "LM,LM,...", "such as 22,21,33 (those that dot_pe uses)"),
+  flagOf(WAVEFORMS, PREC_FLAG, "N", "how LALSimulation's IMRPhenomX models precess (its default)"),
   flagOf(WAVEFORMS, "f-ref", "HZ", "frequency at which spins are given (50)"),
   flagOf(
     WAVEFORMS,
@@ -114,6 +116,7 @@ function optionsOf({ positionals, flags }: CommandLine): BankOptions {
       text("inc-faceon-factor") === undefined ? null : number("inc-faceon-factor", 1, POSITIVE),
     approximant: text("approximant") ?? "IMRPhenomD",
     harmonicModes: modesOf(text("modes")),
+    phenomXPrecVersion: text(PREC_FLAG) === undefined ? null : number(PREC_FLAG, 0, WHOLE),
     fRef: number("f-ref", 50, POSITIVE),
     lal: text("lal") ?? null,
     blocksize: number("blocksize", 4096, COUNT),

@@ -19,6 +19,9 @@ export interface BankConfig {
   others: Readonly<Record<string, unknown>>;
 }
 
+/** Among the others: `WaveformRequest.phenomXPrecVersion` of the bank's waveforms, where it was given. */
+export const PREC_VERSION = "phenomx_prec_version";
+
 const MAX_MODES = 16;
 /** A not-a-knot cubic spline needs 4; fewer than this many bins cannot follow a signal. */
 export const MIN_BINS = 8;
