@@ -35,7 +35,7 @@ afterAll(() => two.close());
 const D_OPTIONS: BankOptions = {
   ...{ out: "", event: EVENT, band: null, phaseTolerance: 0.05, mchirp: [26, 28.5], q: [0.2, 1] },
   ...{ n: 256, seed: 1, draw: "log", mchirpPower: -1.7, incFaceonFactor: null, fRef: 50 },
-  ...{ approximant: "IMRPhenomD", harmonicModes: null, lal: null, blocksize: 256, nProcs: 1 },
+  ...{ approximant: "IMRPhenomD", harmonicModes: null, phenomXPrecVersion: null, lal: null, blocksize: 256, nProcs: 1 },
 };
 
 const check = (folder: string, more: { event?: string; pool?: Pool } = {}) =>

@@ -53,6 +53,7 @@ const BANK_DEFAULTS = {
   draw: "log",
   mchirpPower: 0,
   harmonicModes: null,
+  phenomXPrecVersion: null,
   lal: null,
   fRef: 50,
   blocksize: 4096,
