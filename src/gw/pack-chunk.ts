@@ -2,17 +2,19 @@
 import { DotpeError } from "../errors.ts";
 import { type OpenFile, readInto } from "../io/input.ts";
 import { decompress } from "../io/zstd.ts";
-import { LANES, N_PLANES, N_STREAMS, type PackKernels } from "../kernels/pack-table.ts";
+import { LANES, N_CLASSES, type PackKernels } from "../kernels/pack-table.ts";
 import { scratchF64 } from "../workers/arena.ts";
 import type { PackedWaveforms } from "./pack-file.ts";
-import { type PackModel, streamBytes } from "./pack-model.ts";
+import { streamBytes } from "./pack-model.ts";
 
-/** Frames of a chunk: the planes, or the streams and the planes of what no stream holds. */
-export const partsOf = ({ steps }: Pick<PackModel, "steps">) => (steps === null ? N_PLANES : N_STREAMS + 1);
+/** Parts of a chunk: the classes' streams (zstd), the rests (as they are), the others (the planes of their bytes, zstd). */
+export const N_PARTS = N_CLASSES + 2;
 
-/** Bytes of a chunk before its frames: how many `others` each group of LANES has, and the length of every frame (0: no content). */
-export const chunkHeaderBytes = (model: Pick<PackModel, "steps">, chunkItems: number) =>
-  4 * (chunkItems / LANES + partsOf(model));
+/** Bytes before the parts: how many others each group of LANES has, and the length of every part (0: no content). */
+export const chunkHeaderBytes = (chunkItems: number) => 4 * (chunkItems / LANES + N_PARTS);
+
+/** Bytes of a double. */
+const N_PLANES = 8;
 
 /** One thread's reader of chunks. */
 export class ChunkReader {
@@ -24,10 +26,10 @@ export class ChunkReader {
   private readonly x_rbl: Float64Array;
   private readonly scratch: Float64Array;
   private readonly streamBytes_s: Int32Array;
-  private compressed = new Uint8Array(0);
-  private planes: Uint8Array[] = [];
+  private compressed = new Uint8Array(1);
   private codes = new Uint8Array(1);
-  private readonly at_s = new Int32Array(N_STREAMS);
+  /** Where the streams of the classes begin in `codes`, and the rests in `compressed`. */
+  private readonly at_s = new Int32Array(N_CLASSES + 1);
   private others = new Float64Array(1);
   /** Where the others of each group begin; one more than there are groups. */
   private readonly firstOther_g: Int32Array;
@@ -36,14 +38,14 @@ export class ChunkReader {
     private readonly pack: PackedWaveforms,
     private readonly kernels: PackKernels,
   ) {
-    const { prediction, steps } = pack.model;
+    const { prediction } = pack.model;
     const { n_m, n_b } = prediction;
     const n_x = 2 * n_m * n_b;
     this.amplitude = scratchF64(pack.chunkItems * n_x);
     this.phase = scratchF64(pack.chunkItems * n_x);
     this.x_rbl = scratchF64(2 * n_x * LANES);
     this.scratch = scratchF64(2 * n_b * LANES);
-    this.streamBytes_s = steps === null ? new Int32Array(0) : streamBytes(prediction, steps.class_rt);
+    this.streamBytes_s = streamBytes(prediction);
     this.isDecoded_g = new Array<boolean>(pack.chunkItems / LANES).fill(false);
     this.firstOther_g = new Int32Array(pack.chunkItems / LANES + 1);
   }
@@ -81,8 +83,7 @@ export class ChunkReader {
     const bytes = this.compressed.subarray(0, length);
     readInto(file, bytes, start_c[c]);
     if ((Bun.hash.crc32(bytes) | 0) !== crc_c[c]) throw this.bad(c, "wrong checksum");
-    const n_parts = partsOf(model);
-    const headerBytes = chunkHeaderBytes(model, chunkItems);
+    const headerBytes = chunkHeaderBytes(chunkItems);
     if (length < headerBytes) throw this.bad(c, "too short");
     const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
     const n_groups = Math.ceil(this.samplesOf(c) / LANES);
@@ -95,49 +96,59 @@ export class ChunkReader {
         throw this.bad(c, `found ${n_others} single values, expected at most ${n_values}`);
       this.firstOther_g[g + 1] = n_others;
     }
-    const parts: Uint8Array[] = [];
     let at = headerBytes;
-    for (let k = 0; k < n_parts; k++) {
-      const end = at + view.getUint32(headerBytes - 4 * (n_parts - k), true);
-      if (end > length) throw this.bad(c, "shorter than it says");
-      const expected =
-        model.steps === null ? n_values : k < N_STREAMS ? n_groups * this.streamBytes_s[k] : 8 * n_others;
-      parts.push(expected === 0 ? EMPTY : decompress(bytes.subarray(at, end), expected, this.where(c)));
-      at = end;
+    let codesEnd = 0;
+    for (let k = 0; k < N_PARTS; k++) {
+      const part = bytes.subarray(at, at + view.getUint32(headerBytes - 4 * (N_PARTS - k), true));
+      const expected = k <= N_CLASSES ? n_groups * this.streamBytes_s[k] : 8 * n_others;
+      if (k === N_CLASSES) {
+        if (part.length !== expected) throw this.bad(c, "damaged rests");
+        this.at_s[k] = at;
+      } else if (expected > 0) {
+        const content = decompress(part, expected, this.where(c));
+        if (k > N_CLASSES) this.keepOthers(content, n_others);
+        else codesEnd = this.keepCodes(k, content, codesEnd);
+      }
+      at += part.length;
     }
-    if (at !== length) throw this.bad(c, "longer than it says");
-    if (model.steps === null) this.planes = parts;
-    else this.keep(parts, n_others);
+    if (at !== length) throw this.bad(c, "another length than it says");
   }
 
-  private keep(parts: readonly Uint8Array[], n_others: number): void {
-    const total = parts.slice(0, N_STREAMS).reduce((sum, part) => sum + part.length, 0);
-    if (this.codes.length < total) this.codes = new Uint8Array(2 * total);
-    for (let s = 0, at = 0; s < N_STREAMS; at += parts[s++].length) {
-      this.at_s[s] = at;
-      this.codes.set(parts[s], at);
+  private keepCodes(k: number, content: Uint8Array, at: number): number {
+    const end = at + content.length;
+    if (this.codes.length < end) {
+      const longer = new Uint8Array(2 * end);
+      longer.set(this.codes.subarray(0, at));
+      this.codes = longer;
     }
-    if (this.others.length !== n_others) this.others = new Float64Array(Math.max(1, n_others));
-    joinPlanes(this.others, parts[N_STREAMS], n_others);
+    this.codes.set(content, at);
+    this.at_s[k] = at;
+    return end;
+  }
+
+  private keepOthers(planes: Uint8Array, n: number): void {
+    if (this.others.length < n) this.others = new Float64Array(2 * n);
+    joinPlanes(this.others, planes, n);
   }
 
   private decode(c: number, g: number): void {
     const { prediction, steps, scale_b, ones_b } = this.pack.model;
     const { n_m, n_b } = prediction;
     const n_x = 2 * n_m * n_b;
-    if (steps === null) {
-      this.kernels.unpackExact(this.x_rbl, this.planes, g * 2 * n_x * LANES, prediction);
-    } else {
-      const at = this.at_s.map((start, s) => start + g * this.streamBytes_s[s]);
-      const first = this.firstOther_g[g];
-      const n_others = this.firstOther_g[g + 1] - first;
-      const taken = this.kernels.unpackSteps(
-        ...([this.x_rbl, this.scratch, this.codes, at, this.others, first, n_others] as const),
-        prediction,
-        steps,
-      );
-      if (taken !== n_others) throw this.bad(c, "wrong number of single values");
-    }
+    const firstOther = this.firstOther_g[g];
+    const coded = {
+      codes: this.codes,
+      at: this.at_s.map((start, s) => start + g * this.streamBytes_s[s]),
+      rests: this.compressed,
+      others: this.others,
+      firstOther,
+      n_others: this.firstOther_g[g + 1] - firstOther,
+    };
+    const taken =
+      steps === null
+        ? this.kernels.unpackExact(this.x_rbl, coded, prediction)
+        : this.kernels.unpackSteps(this.x_rbl, this.scratch, coded, prediction, steps);
+    if (taken !== coded.n_others) throw this.bad(c, "wrong number of single values");
     const n = Math.min(LANES, this.samplesOf(c) - g * LANES);
     const to = g * LANES * n_x;
     this.kernels.spreadLanes(this.amplitude, to, this.x_rbl, 0, scale_b, n_b, 2 * n_m, n);
@@ -153,8 +164,6 @@ export class ChunkReader {
     );
   }
 }
-
-const EMPTY = new Uint8Array(0);
 
 /** Doubles from their bytes: all first bytes, then all second bytes, and so on. */
 function joinPlanes(out: Float64Array, planes: Uint8Array, n: number): void {

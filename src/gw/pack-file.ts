@@ -10,7 +10,7 @@ import { DotpeError } from "../errors.ts";
 import { type OpenFile, readAt, withInput } from "../io/input.ts";
 import { parseJson } from "../io/json.ts";
 import { decompress } from "../io/zstd.ts";
-import { LANES, N_CLASSES, type Prediction, ROW_KIND } from "../kernels/pack-table.ts";
+import { LANES, MAX_SHIFT, N_CLASSES, type Prediction, ROW_KIND } from "../kernels/pack-table.ts";
 import { sharedF64, sharedI32, shareF64 } from "../workers/arena.ts";
 import type { BankConfig } from "./bank-config.ts";
 import { onesOf, orderOf, type PackModel } from "./pack-model.ts";
@@ -178,22 +178,21 @@ export function encodeIndex(length_c: ArrayLike<number>, crc_c: ArrayLike<number
   return new Uint8Array(view.buffer);
 }
 
-/** scale (b), weights (r, t, k): doubles, in the rounded code single precision; kinds (r); in the rounded code classes (r, t). */
+/** scale (b), weights (r, t, k): doubles, in the rounded code single precision; kinds (r); classes and shifts (r, t). */
 function modelBytes({ mode, bins, modes, taps }: PackHeader): number {
   const n_r = 4 * modes.length;
-  const isRounded = mode === "rounded";
-  return 8 * bins + n_r * bins * taps * (isRounded ? 4 : 8) + n_r + (isRounded ? n_r * bins : 0);
+  return 8 * bins + n_r * bins * taps * (mode === "rounded" ? 4 : 8) + n_r + 2 * n_r * bins;
 }
 
 /** The model as bytes. @param model its weights fit single precision in the rounded code */
 export function encodeModel({ prediction, steps, scale_b }: PackModel): Uint8Array {
-  const { weight_rtk, kind_r } = prediction;
+  const { weight_rtk, kind_r, class_rt, shift_rt } = prediction;
   const weights = steps === null ? weight_rtk : Float32Array.from(weight_rtk);
   const parts = [
     new Uint8Array(Float64Array.from(scale_b).buffer),
     new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength),
     Uint8Array.from(kind_r),
-    ...(steps === null ? [] : [steps.class_rt]),
+    ...[class_rt, shift_rt],
   ];
   return Buffer.concat(parts);
 }
@@ -215,18 +214,27 @@ function readModel(path: string, frame: Uint8Array, header: PackHeader): PackMod
   const kind_r = sharedI32(n_r);
   kind_r.set(bytes.subarray(at, at + n_r));
   at += n_r;
+  const bytesOf = (start: number) => {
+    const values_rt = new Uint8Array(new SharedArrayBuffer(n_r * n_b));
+    values_rt.set(bytes.subarray(start, start + n_r * n_b));
+    return values_rt;
+  };
+  const [class_rt, shift_rt] = [bytesOf(at), bytesOf(at + n_r * n_b)];
   if (kind_r.some((kind, r) => kind > ROW_KIND.likePlus || (kind !== ROW_KIND.own && r % 2 === 0)))
     throw bad(path, "model: found an unknown kind of row");
+  if (class_rt.some((kind) => kind >= N_CLASSES)) throw bad(path, "model: found an unknown class");
+  if (shift_rt.some((shift) => shift > MAX_SHIFT[mode])) throw bad(path, "model: found too large a shift");
   if (![scale_b, weight_rtk].every((values) => values.every(Number.isFinite)))
     throw bad(path, "model: found a number that is not finite");
   const { bin_t, tap_tk, near_tc } = orderOf(mode, n_b, n_k, stride);
-  const prediction: Prediction = { bin_t, tap_tk, weight_rtk, kind_r, n_k, n_b, n_m: modes.length };
-  if (rounding === null) return { prediction, steps: null, scale_b, ones_b: onesOf(n_b) };
-  const class_rt = new Uint8Array(new SharedArrayBuffer(n_r * n_b));
-  class_rt.set(bytes.subarray(at));
-  if (class_rt.some((kind) => kind >= N_CLASSES)) throw bad(path, "model: found an unknown class");
-  const { step, floor, least } = rounding;
-  return { prediction, steps: { near_tc, class_rt, step, floor, least }, scale_b, ones_b: onesOf(n_b) };
+  const coding = { bin_t, tap_tk, weight_rtk, kind_r, class_rt, shift_rt };
+  const prediction: Prediction = { ...coding, n_k, n_b, n_m: modes.length };
+  const steps = rounding === null ? null : { near_tc, ...stepsOf(rounding) };
+  return { prediction, steps, scale_b, ones_b: onesOf(n_b) };
+}
+
+function stepsOf({ step, floor, least }: NonNullable<PackHeader["rounding"]>) {
+  return { step, floor, least };
 }
 
 function checkCrc(path: string, what: string, bytes: Uint8Array, expected: number): void {

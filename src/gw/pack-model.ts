@@ -6,7 +6,7 @@
  *            so that nearly all are interpolated, not extrapolated.
  * Amplitudes are multiplied by (f / f_0)^(7/6) first in the rounded code, so that an inspiral's hardly change with f.
  */
-import { CLASS, LANES, N_STREAMS, type Prediction, STREAM, type Steps } from "../kernels/pack-table.ts";
+import { FIRST_BYTES, LANES, N_CLASSES, type Prediction, type Steps } from "../kernels/pack-table.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 
 export type PackMode = "exact" | "rounded";
@@ -104,19 +104,14 @@ export function onesOf(n: number): Float64Array {
   return sharedF64(n).fill(1);
 }
 
-/** Bytes of every stream for LANES samples: which of them there are follows from the classes. */
-export function streamBytes({ n_b, n_m }: Prediction, class_rt: Uint8Array): Int32Array {
-  const bytes = new Int32Array(N_STREAMS);
+/** Bytes of each class's stream, and of the rests, for LANES samples. */
+export function streamBytes({ n_b, n_m, class_rt, shift_rt }: Prediction): Int32Array {
+  const bytes = new Int32Array(N_CLASSES + 1);
   for (let r = 0; r < 4 * n_m; r++) {
     for (let t = 1; t < n_b; t++) {
       const kind = class_rt[r * n_b + t];
-      if (kind < CLASS.bytes) bytes[STREAM.halves + kind] += LANES / 2;
-      else if (kind < CLASS.two) bytes[kind] += LANES;
-      else {
-        bytes[STREAM.first] += LANES;
-        bytes[STREAM.second] += LANES;
-        if (kind === CLASS.three) bytes[STREAM.third] += LANES;
-      }
+      bytes[kind] += kind < FIRST_BYTES ? LANES / 2 : LANES;
+      bytes[N_CLASSES] += shift_rt[r * n_b + t];
     }
   }
   return bytes;

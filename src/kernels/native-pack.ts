@@ -1,6 +1,6 @@
 /** The kernels that decode packed banks, of a shared object: see `native.ts`. */
 import { FFIType } from "bun:ffi";
-import type { PackKernels } from "./pack-table.ts";
+import type { Coded, PackKernels, Prediction } from "./pack-table.ts";
 
 const P = "ptr";
 const N = "i32";
@@ -8,9 +8,9 @@ const L = FFIType.i64_fast;
 const D = "f64";
 
 export const PACK_SYMBOLS = {
-  dotpe_unpack_exact: { args: [P, P, P, P, P, P, P, P, P, L, P, P, P, P, N, N, N], returns: "void" },
+  dotpe_unpack_exact: { args: [P, P, P, P, P, L, N, P, P, P, P, P, P, N, N, N], returns: "i32" },
   dotpe_unpack_steps: {
-    args: [P, P, P, P, P, L, N, P, P, P, P, N, N, N, P, P, D, D, D],
+    args: [P, P, P, P, P, P, L, N, P, P, P, P, P, P, N, N, N, P, D, D, D],
     returns: "i32",
   },
   dotpe_spread_lanes: { args: [P, L, P, L, P, N, N, N], returns: "void" },
@@ -18,16 +18,17 @@ export const PACK_SYMBOLS = {
 
 // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers; the types of pack-table.ts check them
 export function bindPack(c: any): PackKernels {
+  const coded = (x: Coded) => [x.codes, x.at, x.rests, x.others, x.firstOther, x.n_others];
+  const predicted = (p: Prediction) => [
+    ...[p.bin_t, p.tap_tk, p.weight_rtk, p.kind_r, p.class_rt, p.shift_rt],
+    ...[p.n_k, p.n_b, p.n_m],
+  ];
   return {
-    unpackExact: (x, planes, start, p) =>
-      c.dotpe_unpack_exact(
-        ...[x, ...planes, start, p.bin_t, p.tap_tk, p.weight_rtk, p.kind_r],
-        ...[p.n_k, p.n_b, p.n_m],
-      ),
-    unpackSteps: (x, scratch, codes, at, others, firstOther, n_others, p, s) =>
+    unpackExact: (x, from, p) => c.dotpe_unpack_exact(x, ...coded(from), ...predicted(p)),
+    unpackSteps: (x, scratch, from, p, s) =>
       c.dotpe_unpack_steps(
-        ...[x, scratch, codes, at, others, firstOther, n_others, p.bin_t, p.tap_tk, p.weight_rtk, p.kind_r],
-        ...[p.n_k, p.n_b, p.n_m, s.near_tc, s.class_rt, s.step, s.floor, s.least],
+        ...[x, scratch, ...coded(from), ...predicted(p)],
+        ...[s.near_tc, s.step, s.floor, s.least],
       ),
     spreadLanes: c.dotpe_spread_lanes,
   };

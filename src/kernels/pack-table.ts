@@ -5,29 +5,33 @@
 
 /** Samples that are decoded together. */
 export const LANES = 8;
-/** Bytes of a number: one stream each in the exact code. */
-export const N_PLANES = 8;
-/** Streams of the rounded code: three of half bytes, two of bytes, and the first, second, third bytes of longer numbers. */
-export const N_STREAMS = 8;
-export const STREAM = { halves: 0, bytes: 3, first: 5, second: 6, third: 7 } as const;
 
-/** How the steps of a (row, place) are written: half bytes by stream 0 to 2, bytes by 3 and 4, two and three bytes. */
-export const CLASS = { halves: 0, bytes: 3, two: 5, three: 6 } as const;
+/**
+ * What is left of the values of one row at one place is n = symbol 2^shift + rest, 0 <= rest < 2^shift. Symbols are signed half
+ * bytes (lane 0 lowest) or bytes, in one of N_CLASSES streams by how much they vary; the rest stands in a stream of its own:
+ * its whole bytes, least significant first, LANES of each, then its bits, a byte for those of all lanes (lane 0 lowest).
+ */
 export const N_CLASSES = 7;
+/** Classes below this one have half bytes. */
+export const FIRST_BYTES = 4;
+export const MAX_SHIFT = { exact: 56, rounded: 32 } as const;
 
 /** How a row is predicted: from its own values, or as a constant (ratio of amplitudes, difference of phases) to plus. */
 export const ROW_KIND = { own: 0, likePlus: 1 } as const;
 
-/** What the values of a row are predicted from. Rows are (c, m, p): amplitudes and phases c of mode m, polarization p. */
+/** What values are predicted from. Rows r are (c, m, p): amplitudes and phases c of mode m, polarization p. */
 export interface Prediction {
   /** Bins in the order in which they are coded (t). */
   readonly bin_t: Int32Array;
   /** Bins that were coded before, from which the one at t is predicted. */
   readonly tap_tk: Int32Array;
-  /** prediction = w_0 x_0 + sum_k w_k (x_k - x_0), the terms added in the order of k; 0 at t = 0 and if it is not finite. */
+  /** prediction = w_0 x_0 + sum_k w_k (x_k - x_0), the terms added in the order of k; 0 if it is not finite. */
   readonly weight_rtk: Float64Array;
   /** ROW_KIND of each row. */
   readonly kind_r: Int32Array;
+  /** Class and shift of each row at each place. */
+  readonly class_rt: Uint8Array;
+  readonly shift_rt: Uint8Array;
   readonly n_k: number;
   readonly n_b: number;
   readonly n_m: number;
@@ -36,48 +40,47 @@ export interface Prediction {
 export interface Steps {
   /** Nearest bins coded before t, below and above (twice the same if there is one only). */
   readonly near_tc: Int32Array;
-  /** CLASS of each (r, t). */
-  readonly class_rt: Uint8Array;
   /** The step of an amplitude is `step` times the larger of R, floor R(first bin), least. */
   readonly step: number;
   readonly floor: number;
   readonly least: number;
 }
 
+/** What the streams hold of LANES samples. */
+export interface Coded {
+  readonly codes: Uint8Array;
+  /** Where each class's stream begins in `codes`, and the rests in `rests`. */
+  readonly at: Int32Array;
+  readonly rests: Uint8Array;
+  /** Values that no symbol can say. */
+  readonly others: Float64Array;
+  readonly firstOther: number;
+  readonly n_others: number;
+}
+
 export interface PackKernels {
   /**
-   * Exact values x_rbl: bits(x) = bits(prediction) + residual, where bits orders doubles as 64-bit integers (the lower 63
-   * are inverted below zero). Residuals z, 2 r for r >= 0 and -2 r - 1 below, have their k-th byte in planes[k] at
-   * start + (r n_b + t) LANES + l.
+   * Exact values x_rbl, in the order r, t: bits(x) = bits(prediction) + n, where bits orders doubles as 64-bit integers (the
+   * lower 63 are inverted below zero). Where the symbol is the lowest that its class has, and at t = 0, x is the next of the
+   * others. @returns how many others were taken; -1: there are not enough
    */
-  unpackExact(
-    x_rbl: Float64Array,
-    planes: readonly Uint8Array[],
-    start: number,
-    prediction: Prediction,
-  ): void;
+  unpackExact(x_rbl: Float64Array, coded: Coded, prediction: Prediction): number;
 
   /**
-   * Rounded values x_rbl: x = prediction + n step, amplitudes not below 0. With R_p(b)^2 = sum_m amplitude^2 the amplitudes'
-   * step at t is that of `Steps` with R the mean of those at near_tc; a phase's is step / max(amplitude, step). In the order
-   * t, p, c, m each takes its n from the streams of its class: LANES numbers; half bytes lane 0 lowest. The most negative n
-   * of a class stands for the next of `others`, as does every value at t = 0.
-   * @param at where each stream begins in `codes` @param scratch 2 n_b LANES numbers
-   * @returns how many of the `n_others` others from `firstOther` on were taken; -1: there are not enough
+   * Rounded values x_rbl, in the order t, p, c, m: x = prediction + n step, amplitudes not below 0. With R_p(b)^2 = sum_m
+   * amplitude^2 the amplitudes' step at t is that of `Steps` with R the mean of those at near_tc; a phase's is
+   * step / max(amplitude, step). Others as in `unpackExact`.
+   * @param scratch 2 n_b LANES numbers
    */
   unpackSteps(
     x_rbl: Float64Array,
     scratch: Float64Array,
-    codes: Uint8Array,
-    at: Int32Array,
-    others: Float64Array,
-    firstOther: number,
-    n_others: number,
+    coded: Coded,
     prediction: Prediction,
     steps: Steps,
   ): number;
 
-  /** out_lmpb = x_mpbl times scale_b; x begins at `start`, sample l of the output at first + l n_x, n_x = 2 n_m n_b. */
+  /** out_lmpb = x_mpbl times scale_b for n_lanes; x begins at `start`, lane l of the output at first + l n_rows n_b. */
   spreadLanes(
     out: Float64Array,
     first: number,

@@ -1,12 +1,12 @@
 /** Twins of c/pack.c: decoding packed banks. Arguments and layouts: `pack-table.ts`. */
 import {
-  CLASS,
+  type Coded,
+  FIRST_BYTES,
   LANES,
-  N_PLANES,
+  N_CLASSES,
   type PackKernels,
   type Prediction,
   ROW_KIND,
-  STREAM,
   type Steps,
 } from "./pack-table.ts";
 
@@ -54,38 +54,92 @@ export function orderedBits(out: Int32Array, x: number): void {
   out[1] = halves[1] ^ (sign >>> 1);
 }
 
-const bits = new Int32Array(2);
+/** Reads what is left of the values of one (row, place) after another. */
+class LaneReader {
+  /** Where the next symbols of each class begin, and the next rests. */
+  private readonly at: Int32Array;
+  private taken = 0;
+  /** n as halves of 64 bits. */
+  readonly low_l = new Int32Array(LANES);
+  readonly high_l = new Int32Array(LANES);
+  readonly isOther_l = new Uint8Array(LANES);
 
-function unpackExact(x_rbl: Float64Array, planes: readonly Uint8Array[], start: number, p: Prediction): void {
-  const { bin_t, n_b, n_m } = p;
-  const guess_l = new Float64Array(LANES);
-  const words = new Int32Array(x_rbl.buffer, x_rbl.byteOffset, 2 * x_rbl.length);
-  for (let r = 0; r < 4 * n_m; r++) {
-    for (let t = 0; t < n_b; t++) {
-      const from = start + (r * n_b + t) * LANES;
-      if (t > 0) predictLanes(guess_l, x_rbl, p, r, t);
-      else guess_l.fill(0);
-      for (let l = 0; l < LANES; l++) {
-        let [low, high] = [0, 0];
-        for (let k = 0; k < 4; k++) {
-          low |= planes[k][from + l] << (8 * k);
-          high |= planes[k + N_PLANES / 2][from + l] << (8 * k);
-        }
-        // r = (z >>> 1) ^ -(z & 1)
-        const sign = -(low & 1);
-        low = ((low >>> 1) | (high << 31)) ^ sign;
-        high = (high >>> 1) ^ sign;
-        orderedBits(bits, guess_l[l]);
-        const sum = (low >>> 0) + (bits[0] >>> 0);
-        low = sum | 0;
-        high = (high + bits[1] + (sum > 0xffffffff ? 1 : 0)) | 0;
-        const below = high >> 31;
-        const at = 2 * ((r * n_b + bin_t[t]) * LANES + l);
-        words[at] = low ^ below;
-        words[at + 1] = high ^ (below >>> 1);
+  constructor(private readonly coded: Coded) {
+    this.at = coded.at.slice();
+  }
+
+  read(kind: number, shift: number): void {
+    const { at, low_l, high_l, isOther_l } = this;
+    const { codes } = this.coded;
+    const lowest = kind < FIRST_BYTES ? -8 : -128;
+    for (let l = 0; l < LANES; l++) {
+      const byte = kind < FIRST_BYTES ? codes[at[kind] + (l >> 1)] : codes[at[kind] + l] << 24;
+      const symbol = kind < FIRST_BYTES ? (byte << ((l & 1) === 0 ? 28 : 24)) >> 28 : byte >> 24;
+      isOther_l[l] = symbol === lowest ? 1 : 0;
+      low_l[l] = shift < 32 ? symbol << shift : 0;
+      high_l[l] = shift === 0 ? symbol >> 31 : shift < 32 ? symbol >> (32 - shift) : symbol << (shift - 32);
+    }
+    at[kind] += kind < FIRST_BYTES ? LANES / 2 : LANES;
+    this.addRests(shift);
+  }
+
+  private addRests(shift: number): void {
+    const { at, low_l, high_l } = this;
+    const { rests } = this.coded;
+    const n_whole = shift >> 3;
+    for (let l = 0; l < LANES; l++) {
+      for (let k = 0; k < shift; k++) {
+        const from = at[N_CLASSES] + LANES * Math.min(k >> 3, n_whole);
+        const bit = k < 8 * n_whole ? rests[from + l] >> (k & 7) : rests[from + k - 8 * n_whole] >> l;
+        if (k < 32) low_l[l] |= (bit & 1) << k;
+        else high_l[l] |= (bit & 1) << (k - 32);
       }
     }
+    at[N_CLASSES] += shift;
   }
+
+  /** The next of the others; NaN if there are no more. */
+  other(): number {
+    const { others, firstOther, n_others } = this.coded;
+    return this.taken++ < n_others ? others[firstOther + this.taken - 1] : Number.NaN;
+  }
+
+  /** How many others were taken; -1 if there were not enough. */
+  get nTaken(): number {
+    return this.taken > this.coded.n_others ? -1 : this.taken;
+  }
+}
+
+const bits = new Int32Array(2);
+
+function unpackExact(x_rbl: Float64Array, coded: Coded, p: Prediction): number {
+  const { bin_t, n_b, n_m, class_rt, shift_rt } = p;
+  const guess_l = new Float64Array(LANES);
+  const words = new Int32Array(x_rbl.buffer, x_rbl.byteOffset, 2 * x_rbl.length);
+  const lanes = new LaneReader(coded);
+  for (let r = 0; r < 4 * n_m; r++) {
+    for (let t = 0; t < n_b; t++) {
+      const to = (r * n_b + bin_t[t]) * LANES;
+      if (t > 0) {
+        lanes.read(class_rt[r * n_b + t], shift_rt[r * n_b + t]);
+        predictLanes(guess_l, x_rbl, p, r, t);
+      }
+      for (let l = 0; l < LANES; l++) {
+        if (t === 0 || lanes.isOther_l[l] !== 0) {
+          x_rbl[to + l] = lanes.other();
+          continue;
+        }
+        orderedBits(bits, guess_l[l]);
+        const sum = (lanes.low_l[l] >>> 0) + (bits[0] >>> 0);
+        const high = (lanes.high_l[l] + bits[1] + (sum > 0xffffffff ? 1 : 0)) | 0;
+        const sign = high >> 31;
+        words[2 * (to + l)] = sum ^ sign;
+        words[2 * (to + l) + 1] = high ^ (sign >>> 1);
+      }
+      if (lanes.nTaken < 0) return -1;
+    }
+  }
+  return lanes.nTaken;
 }
 
 /** The steps of the amplitudes of polarization p at place t > 0. @param R_pbl roots of the sums of squares of the amplitudes */
@@ -131,42 +185,16 @@ export function writeRoot(
   }
 }
 
-/** Reads the steps n_l of one (row, place); an escape becomes NaN. Moves `at` on. */
-function readSteps(n_l: Float64Array, codes: Uint8Array, at: Int32Array, kind: number): void {
-  const lowest = kind < CLASS.bytes ? -8 : kind < CLASS.two ? -128 : kind === CLASS.two ? -32768 : -8388608;
-  for (let l = 0; l < LANES; l++) {
-    let n: number;
-    if (kind < CLASS.bytes) {
-      const byte = codes[at[STREAM.halves + kind] + (l >> 1)];
-      n = ((l & 1) === 0 ? byte << 28 : byte << 24) >> 28;
-    } else if (kind < CLASS.two) {
-      n = (codes[at[kind] + l] << 24) >> 24;
-    } else {
-      const low = codes[at[STREAM.first] + l] | (codes[at[STREAM.second] + l] << 8);
-      n = kind === CLASS.two ? (low << 16) >> 16 : ((low | (codes[at[STREAM.third] + l] << 16)) << 8) >> 8;
-    }
-    n_l[l] = n === lowest ? NaN : n;
-  }
-  if (kind < CLASS.bytes) at[STREAM.halves + kind] += LANES / 2;
-  else if (kind < CLASS.two) at[kind] += LANES;
-  else for (let s = 0; s < (kind === CLASS.two ? 2 : 3); s++) at[STREAM.first + s] += LANES;
-}
-
 function unpackSteps(
   x_rbl: Float64Array,
   scratch: Float64Array,
-  codes: Uint8Array,
-  begin: Int32Array,
-  others: Float64Array,
-  firstOther: number,
-  n_others: number,
+  coded: Coded,
   prediction: Prediction,
   steps: Steps,
 ): number {
-  const { bin_t, n_b, n_m } = prediction;
-  const at = begin.slice();
-  const [n_l, step_l, guess_l] = [0, 1, 2].map(() => new Float64Array(LANES));
-  let taken = 0;
+  const { bin_t, n_b, n_m, class_rt, shift_rt } = prediction;
+  const [step_l, guess_l] = [0, 1].map(() => new Float64Array(LANES));
+  const lanes = new LaneReader(coded);
   for (let t = 0; t < n_b; t++) {
     const b = bin_t[t];
     for (let p = 0; p < 2; p++) {
@@ -174,28 +202,28 @@ function unpackSteps(
       for (let row = 0; row < 2 * n_m; row++) {
         const r = 2 * row + p;
         const isPhase = row >= n_m;
-        if (t === 0) n_l.fill(NaN);
-        else {
-          readSteps(n_l, codes, at, steps.class_rt[r * n_b + t]);
+        if (t > 0) {
+          lanes.read(class_rt[r * n_b + t], shift_rt[r * n_b + t]);
           predictLanes(guess_l, x_rbl, prediction, r, t);
         }
         for (let l = 0; l < LANES; l++) {
           const to = (r * n_b + b) * LANES + l;
-          if (Number.isNaN(n_l[l])) {
-            if (taken >= n_others) return -1;
-            x_rbl[to] = others[firstOther + taken++];
+          if (t === 0 || lanes.isOther_l[l] !== 0) {
+            x_rbl[to] = lanes.other();
             continue;
           }
           let step = step_l[l];
           if (isPhase) step /= larger(x_rbl[to - 2 * n_m * n_b * LANES], step);
-          const x = guess_l[l] + n_l[l] * step;
+          const n = lanes.high_l[l] * 2 ** 32 + (lanes.low_l[l] >>> 0);
+          const x = guess_l[l] + n * step;
           x_rbl[to] = isPhase || x > 0 ? x : 0;
         }
+        if (lanes.nTaken < 0) return -1;
         if (row === n_m - 1) writeRoot(scratch, x_rbl, p, b, prediction);
       }
     }
   }
-  return taken;
+  return lanes.nTaken;
 }
 
 function spreadLanes(

@@ -1,13 +1,15 @@
 /** Makes the chunks of a packed bank: the inverse of `ChunkReader`. */
-import { splitPlanes } from "../../gw/pack-chunk.ts";
-import { type PackMode, type PackModel, streamBytes } from "../../gw/pack-model.ts";
-import { CLASS, LANES, N_PLANES, N_STREAMS, ROW_KIND, STREAM, type Steps } from "../../kernels/pack-table.ts";
+import type { PackMode, PackModel } from "../../gw/pack-model.ts";
+import { LANES, ROW_KIND, type Steps } from "../../kernels/pack-table.ts";
 import { amplitudeSteps, larger, orderedBits, predictLanes, writeRoot } from "../../kernels/ref-pack.ts";
+import { LaneWriter } from "./lane-writer.ts";
 
 /** Of zstd: measured, see docs/banks.md. Higher ones gain less than a percent. */
 export const LEVEL: Record<PackMode, number> = { exact: 3, rounded: 9 };
 /** A value that no stream holds is rounded to so small a part of its step. */
 const FINE = 2 ** -6;
+/** Numbers of steps of which doubles hold every one. */
+const MOST_STEPS = 2 ** 52;
 
 /** Largest errors; see `docs/banks.md`. */
 export interface PackErrors {
@@ -26,23 +28,20 @@ export class ChunkEncoder {
   private readonly root_pbl: Float64Array;
   private readonly guess_l = new Float64Array(LANES);
   private readonly step_l = new Float64Array(LANES);
-  private readonly streamBytes_s: Int32Array;
-  private streams: Uint8Array[] = [];
-  private readonly at_s = new Int32Array(N_STREAMS);
-  private others: number[] = [];
+  private readonly lanes: LaneWriter;
   private readonly largest = { amplitudeError: 0, phaseError: 0, relativeError: 0 };
 
   constructor(
     private readonly model: PackModel,
-    private readonly chunkItems: number,
+    chunkItems: number,
   ) {
     const { n_m, n_b } = model.prediction;
     this.n_x = 2 * n_m * n_b;
     this.x_rbl = new Float64Array(2 * this.n_x * LANES);
     this.decoded_rbl = model.steps === null ? this.x_rbl : new Float64Array(2 * this.n_x * LANES);
     this.root_pbl = new Float64Array(2 * n_b * LANES);
-    this.streamBytes_s =
-      model.steps === null ? new Int32Array(0) : streamBytes(model.prediction, model.steps.class_rt);
+    const level = LEVEL[model.steps === null ? "exact" : "rounded"];
+    this.lanes = new LaneWriter(model.prediction, chunkItems, level);
   }
 
   /** Of all chunks so far. */
@@ -52,33 +51,20 @@ export class ChunkEncoder {
 
   /** The chunk of n samples (l, m, p, b), all numbers finite. */
   encode(amplitude: Float64Array, phase: Float64Array, n: number): Uint8Array {
-    const { model, chunkItems, n_x } = this;
+    const { lanes } = this;
+    const { steps } = this.model;
     const n_groups = Math.ceil(n / LANES);
-    const { steps } = model;
-    const bytes = (s: number) => n_groups * (steps === null ? 2 * n_x * LANES : this.streamBytes_s[s]);
-    const n_streams = steps === null ? N_PLANES : N_STREAMS;
-    this.streams = Array.from({ length: n_streams }, (_, s) => new Uint8Array(bytes(s)));
-    this.at_s.fill(0);
-    this.others = [];
-    const others_g = new Int32Array(chunkItems / LANES);
+    lanes.begin(n_groups);
     for (let g = 0; g < n_groups; g++) {
-      const before = this.others.length;
+      lanes.beginGroup(g);
       this.fill(amplitude, phase, g * LANES, n);
-      if (steps === null) this.encodeExact(g);
+      if (steps === null) this.encodeExact();
       else {
         this.encodeSteps(steps);
         this.measure(steps, Math.min(LANES, n - g * LANES));
       }
-      others_g[g] = this.others.length - before;
     }
-    const level = LEVEL[steps === null ? "exact" : "rounded"];
-    const parts: Uint8Array[] = [...this.streams];
-    if (steps !== null) parts.push(splitPlanes(Float64Array.from(this.others), this.others.length));
-    const frames = parts.map((part) =>
-      part.length === 0 ? part : Bun.zstdCompressSync(part as Uint8Array<ArrayBuffer>, { level }),
-    );
-    const header = Int32Array.of(...others_g, ...frames.map(({ length }) => length));
-    return Buffer.concat([new Uint8Array(header.buffer), ...frames]);
+    return lanes.finish();
   }
 
   /** Values of LANES samples from l0 on, as they are coded; the last sample again where there are no more. */
@@ -96,40 +82,37 @@ export class ChunkEncoder {
     }
   }
 
-  private encodeExact(g: number): void {
-    const { streams: planes, x_rbl, guess_l } = this;
+  private encodeExact(): void {
+    const { lanes, x_rbl, guess_l } = this;
     const { prediction } = this.model;
-    const { bin_t, n_b, n_m } = prediction;
+    const { bin_t, n_b, n_m, class_rt, shift_rt } = prediction;
     const [own, other] = [new Int32Array(2), new Int32Array(2)];
     for (let r = 0; r < 4 * n_m; r++) {
       for (let t = 0; t < n_b; t++) {
-        if (t === 0) guess_l.fill(0);
-        else predictLanes(guess_l, x_rbl, prediction, r, t);
         const from = (r * n_b + bin_t[t]) * LANES;
-        const to = g * 2 * this.n_x * LANES + (r * n_b + t) * LANES;
+        if (t === 0) {
+          for (let l = 0; l < LANES; l++) lanes.other(x_rbl[from + l]);
+          continue;
+        }
+        predictLanes(guess_l, x_rbl, prediction, r, t);
+        const [kind, shift] = [class_rt[r * n_b + t], shift_rt[r * n_b + t]];
         for (let l = 0; l < LANES; l++) {
-          orderedBits(own, x_rbl[from + l]);
+          const x = x_rbl[from + l];
+          orderedBits(own, x);
           orderedBits(other, guess_l[l]);
           const difference = (own[0] >>> 0) - (other[0] >>> 0);
-          let low = difference | 0;
-          let high = (own[1] - other[1] - (difference < 0 ? 1 : 0)) | 0;
-          // z = (r << 1) ^ (r >> 63)
-          const sign = high >> 31;
-          high = ((high << 1) | (low >>> 31)) ^ sign;
-          low = (low << 1) ^ sign;
-          for (let k = 0; k < 4; k++) {
-            planes[k][to + l] = low >>> (8 * k);
-            planes[k + 4][to + l] = high >>> (8 * k);
-          }
+          const high = (own[1] - other[1] - (difference < 0 ? 1 : 0)) | 0;
+          if (!lanes.write(kind, shift, l, difference | 0, high)) lanes.other(x);
         }
+        lanes.next(kind, shift);
       }
     }
   }
 
   private encodeSteps(steps: Steps): void {
-    const { x_rbl, decoded_rbl, root_pbl, guess_l, step_l } = this;
+    const { x_rbl, decoded_rbl, root_pbl, guess_l, step_l, lanes } = this;
     const { prediction } = this.model;
-    const { bin_t, n_b, n_m, kind_r } = prediction;
+    const { bin_t, n_b, n_m, kind_r, class_rt, shift_rt } = prediction;
     for (let t = 0; t < n_b; t++) {
       const b = bin_t[t];
       for (let p = 0; p < 2; p++) {
@@ -142,12 +125,12 @@ export class ChunkEncoder {
             for (let l = 0; l < LANES; l++) {
               const like = kind_r[r] === ROW_KIND.likePlus ? this.likePlus(r, at + l) : NaN;
               const value = Number.isFinite(like) ? like : rounded(x_rbl[at + l], this.stepOf(row, at, l));
-              this.others.push(value);
+              lanes.other(value);
               decoded_rbl[at + l] = value;
             }
           } else {
             predictLanes(guess_l, decoded_rbl, prediction, r, t);
-            this.writeSteps(steps.class_rt[r * n_b + t], row, at);
+            this.writeSteps(class_rt[r * n_b + t], shift_rt[r * n_b + t], row, at);
           }
           if (row === n_m - 1) writeRoot(root_pbl, decoded_rbl, p, b, prediction);
         }
@@ -180,41 +163,24 @@ export class ChunkEncoder {
       : decoded_rbl[plus] + (x_rbl[at] - x_rbl[plus]);
   }
 
-  private writeSteps(kind: number, row: number, at: number): void {
-    const { x_rbl, decoded_rbl, guess_l } = this;
+  private writeSteps(kind: number, shift: number, row: number, at: number): void {
+    const { x_rbl, decoded_rbl, guess_l, lanes } = this;
     const { n_m } = this.model.prediction;
-    const most = kind < CLASS.bytes ? 7 : kind < CLASS.two ? 127 : kind === CLASS.two ? 32767 : 8388607;
     for (let l = 0; l < LANES; l++) {
       const step = this.stepOf(row, at, l);
       const n = Math.round((x_rbl[at + l] - guess_l[l]) / step);
       // Not a number either: the prediction may be far off, the step too small to count in.
-      if (!(Math.abs(n) <= most)) {
-        const value = rounded(x_rbl[at + l], step);
-        this.others.push(value);
-        decoded_rbl[at + l] = value;
-        this.write(kind, -most - 1, l);
-        continue;
+      const isWhole = Math.abs(n) <= MOST_STEPS;
+      const high = isWhole ? Math.floor(n / 2 ** 32) : 2 ** 31 - 1;
+      if (lanes.write(kind, shift, l, isWhole ? n | 0 : 0, high)) {
+        const x = guess_l[l] + n * step;
+        decoded_rbl[at + l] = row >= n_m || x > 0 ? x : 0;
+      } else {
+        decoded_rbl[at + l] = rounded(x_rbl[at + l], step);
+        lanes.other(decoded_rbl[at + l]);
       }
-      const x = guess_l[l] + n * step;
-      decoded_rbl[at + l] = row >= n_m || x > 0 ? x : 0;
-      this.write(kind, n, l);
     }
-    if (kind < CLASS.bytes) this.at_s[STREAM.halves + kind] += LANES / 2;
-    else if (kind < CLASS.two) this.at_s[kind] += LANES;
-    else for (let s = 0; s < (kind === CLASS.two ? 2 : 3); s++) this.at_s[STREAM.first + s] += LANES;
-  }
-
-  private write(kind: number, n: number, l: number): void {
-    const { streams, at_s } = this;
-    if (kind < CLASS.bytes) {
-      streams[kind][at_s[kind] + (l >> 1)] |= (n & 15) << ((l & 1) * 4);
-    } else if (kind < CLASS.two) {
-      streams[kind][at_s[kind] + l] = n;
-    } else {
-      streams[STREAM.first][at_s[STREAM.first] + l] = n;
-      streams[STREAM.second][at_s[STREAM.second] + l] = n >> 8;
-      if (kind === CLASS.three) streams[STREAM.third][at_s[STREAM.third] + l] = n >> 16;
-    }
+    lanes.next(kind, shift);
   }
 
   /** Compares what the decoder will have with the values, for the first n lanes. */

@@ -1,8 +1,8 @@
 /** Fits the weights of a packed bank's predictions to some of its samples, so that the bits of what is left are few. A task is a row. */
 
 import type { CodingOrder, PackMode } from "../../gw/pack-model.ts";
-import { CLASS, ROW_KIND } from "../../kernels/pack-table.ts";
-import { larger } from "../../kernels/ref-pack.ts";
+import { FIRST_BYTES, MAX_SHIFT, ROW_KIND } from "../../kernels/pack-table.ts";
+import { larger, orderedBits } from "../../kernels/ref-pack.ts";
 import type { TaskRunner } from "../../workers/protocol.ts";
 import { LeastSquares } from "./least-squares.ts";
 
@@ -23,6 +23,7 @@ export interface FitPlan {
   readonly weight_rtk: Float64Array;
   readonly kind_r: Int32Array;
   readonly class_rt: Uint8Array;
+  readonly shift_rt: Uint8Array;
 }
 
 /** Times that a fit is weighted anew by what it left. */
@@ -34,11 +35,11 @@ const SOFT = 0.3;
 const OTHER_BITS = 48;
 /** A sample that is not among those fitted to may be worse than all that are. */
 const UNSEEN = 0.3;
-/** Bits of a step: what goes into which stream. */
-const FEW_BITS = [0.35, 1];
-const BYTE_BITS = 3.2;
-/** Cross is like plus if it differs by less than this part of a step. */
-const LIKE_PLUS = 0.05;
+/** Shifts that are tried, below that of the typical value. */
+const SEARCH = 6;
+/** Bits of a symbol, up to which it goes into each class but the last: half bytes, bytes. */
+const HALF_BITS = [0.35, 1, 1.9];
+const BYTE_BITS = [3, 4.2];
 
 export function openFit(plan: FitPlan): TaskRunner<null> {
   const row = new RowFit(plan);
@@ -56,6 +57,9 @@ class RowFit {
   private readonly step_bs: Float64Array;
   private readonly rounded_bs: Float64Array;
   private readonly counts = new Int32Array(256);
+  /** What is left of each sample's value, in units of the code. */
+  private readonly left_s: Float64Array;
+  private readonly bits_c = [new Int32Array(2), new Int32Array(2)];
   /** Sum of the bits of all values of the row, as it is predicted last. */
   private bits = 0;
 
@@ -64,20 +68,25 @@ class RowFit {
     this.n_b = fbin.length;
     this.solver = new LeastSquares(n_s, n_k);
     this.columns_ks = new Float64Array(n_s * n_k);
-    [this.y_s, this.weight_s, this.error_s] = [0, 1, 2].map(() => new Float64Array(n_s));
+    [this.y_s, this.weight_s, this.error_s, this.left_s] = [0, 1, 2, 3].map(() => new Float64Array(n_s));
     [this.step_bs, this.rounded_bs] = [0, 1].map(() => new Float64Array(n_s * this.n_b));
   }
 
   fit(r: number): void {
-    const { mode, kind_r } = this.plan;
+    const { mode, kind_r, class_rt, shift_rt } = this.plan;
     if (mode === "rounded") this.round(r);
     else this.rounded_bs.set(this.rowOf(r));
-    const like = r % 2 === 1 ? this.bitsLikePlus(r) : Infinity;
+    const { n_b } = this;
     this.bits = 0;
-    for (let t = 1; t < this.n_b; t++) this.fitPlace(r, t);
-    kind_r[r] = like < this.bits ? ROW_KIND.likePlus : ROW_KIND.own;
-    if (kind_r[r] === ROW_KIND.likePlus)
-      this.plan.class_rt.fill(CLASS.halves, r * this.n_b, (r + 1) * this.n_b);
+    for (let t = 1; t < n_b; t++) this.fitPlace(r, t);
+    kind_r[r] = ROW_KIND.own;
+    if (r % 2 === 0) return;
+    const own = [class_rt, shift_rt].map((of) => of.slice(r * n_b, (r + 1) * n_b));
+    const bits = this.bits;
+    this.bits = 0;
+    for (let t = 1; t < n_b && this.bits < bits; t++) this.placeLikePlus(r, t);
+    if (this.bits < bits) kind_r[r] = ROW_KIND.likePlus;
+    else for (const [k, of] of [class_rt, shift_rt].entries()) of.set(own[k], r * n_b);
   }
 
   private rowOf(r: number): Float64Array {
@@ -113,25 +122,29 @@ class RowFit {
     }
   }
 
-  /** Bits of the row if it is predicted from plus; infinite if that is not nearly exact. */
-  private bitsLikePlus(r: number): number {
-    const { n_s, n_m, mode, order } = this.plan;
+  /** What is left if the row is predicted from plus, decoded such that the constant between them is the row's own. */
+  private placeLikePlus(r: number, t: number): void {
+    const { n_s, n_m, order, mode } = this.plan;
     const [x_bs, plus_bs] = [this.rowOf(r), this.rowOf(r - 1)];
-    const first = order.bin_t[0] * n_s;
-    let bits = 0;
-    for (let b = 0; b < this.n_b; b++) {
-      for (let s = 0; s < n_s; s++) {
-        const at = b * n_s + s;
-        const guess =
-          r < 2 * n_m
-            ? plus_bs[at] * (x_bs[first + s] / plus_bs[first + s])
-            : plus_bs[at] + (x_bs[first + s] - plus_bs[first + s]);
-        const error = Math.abs(x_bs[at] - guess);
-        if (mode === "exact") bits += exactBits(error, x_bs[at]);
-        else if (!(error < LIKE_PLUS * this.step_bs[at])) return Infinity;
-      }
+    const [first, at] = [order.bin_t[0] * n_s, order.bin_t[t] * n_s];
+    for (let s = 0; s < n_s; s++) {
+      const guess =
+        r < 2 * n_m
+          ? plus_bs[at + s] * (x_bs[first + s] / plus_bs[first + s])
+          : plus_bs[at + s] + (x_bs[first + s] - plus_bs[first + s]);
+      const x = x_bs[at + s];
+      const known = Number.isFinite(guess) ? guess : 0;
+      this.left_s[s] = mode === "exact" ? this.unitsBetween(x, known) : (x - known) / this.step_bs[at + s];
     }
-    return Number.isNaN(bits) ? Infinity : bits - 1;
+    this.classify(r, t);
+  }
+
+  /** x - y in units of the last place. */
+  private unitsBetween(x: number, y: number): number {
+    const [a, b] = this.bits_c;
+    orderedBits(a, x);
+    orderedBits(b, y);
+    return (a[1] - b[1]) * 2 ** 32 + ((a[0] >>> 0) - (b[0] >>> 0));
   }
 
   private fitPlace(r: number, t: number): void {
@@ -170,13 +183,18 @@ class RowFit {
         weights[k + (isPhase ? 1 : 0)] = starting[k + (isPhase ? 1 : 0)] + solver.solution[k];
       predictInto();
     }
-    if (mode === "exact")
-      for (let s = 0; s < n_s; s++) this.bits += exactBits(error_s[s], x_bs[bin * n_s + s]);
-    else {
+    const { left_s } = this;
+    if (mode === "exact") {
+      for (let s = 0; s < n_s; s++) {
+        const x = x_bs[bin * n_s + s];
+        left_s[s] = this.unitsBetween(x, x - error_s[s]);
+      }
+    } else {
       // As the file has them.
       for (let k = 0; k < n_k; k++) weights[k] = Math.fround(weights[k]);
-      this.classify(r, t, bin);
+      for (let s = 0; s < n_s; s++) left_s[s] = error_s[s] / this.step_bs[bin * n_s + s];
     }
+    this.classify(r, t);
   }
 
   /** Weights before the fit: the polynomial through the taps; for bins outside them in the rounded code the nearest one. */
@@ -221,44 +239,44 @@ class RowFit {
     }
   }
 
-  /** Chooses the class of steps that takes the fewest bits. */
-  private classify(r: number, t: number, bin: number): void {
-    const { n_s, class_rt } = this.plan;
-    const { counts, error_s, step_bs } = this;
-    counts.fill(0);
-    let [beyondHalf, beyondByte, beyondTwo, logs] = [0, 0, 0, 0];
-    for (let s = 0; s < n_s; s++) {
-      const n = Math.round(error_s[s] / step_bs[bin * n_s + s]);
-      const size = Math.abs(n);
-      logs += Math.log2(2 * size + 1);
-      if (size > 7) beyondHalf++;
-      if (size > 127) beyondByte++;
-      else counts[n + 128]++;
-      if (size > 32767) beyondTwo++;
+  /** Chooses the class and the shift that take the fewest bits. */
+  private classify(r: number, t: number): void {
+    const { n_s, class_rt, shift_rt, mode } = this.plan;
+    const { left_s } = this;
+    let logs = 0;
+    for (let s = 0; s < n_s; s++) logs += Math.log2(Math.abs(left_s[s]) + 1);
+    const middle = Math.floor(logs / n_s);
+    let best = { bits: Infinity, kind: 0, shift: 0 };
+    for (let shift = Math.max(0, middle - SEARCH); shift <= Math.min(MAX_SHIFT[mode], middle + 2); shift++) {
+      for (const isByte of [false, true]) {
+        const { symbol, others } = this.symbolBits(shift, isByte ? 127 : 7);
+        const bits = Math.max(isByte ? 1 : 0.5, symbol) + shift + others;
+        if (bits >= best.bits) continue;
+        const beyond = (limits: readonly number[]) => limits.filter((limit) => symbol > limit).length;
+        const kind = isByte ? FIRST_BYTES + beyond(BYTE_BITS) : beyond(HALF_BITS);
+        best = { bits, kind, shift };
+      }
     }
-    const others = (n: number) => OTHER_BITS * ((n === 0 ? UNSEEN : n) / n_s);
-    const entropy = entropyOf(counts, n_s);
-    const half = Math.max(0.5, entropyOf(counts.subarray(121, 136), n_s)) + others(beyondHalf);
-    const byte = Math.max(1, entropy) + others(beyondByte);
-    const long = 1.5 + logs / n_s;
-    const two = Math.max(long, byte - others(beyondByte)) + others(beyondTwo);
-    const least = Math.min(half, byte, two, long + 1);
-    const stream =
-      least === half
-        ? CLASS.halves + FEW_BITS.filter((bits) => entropy > bits).length
-        : least === byte
-          ? CLASS.bytes + (entropy > BYTE_BITS ? 1 : 0)
-          : least === two
-            ? CLASS.two
-            : CLASS.three;
-    class_rt[r * this.n_b + t] = stream;
-    this.bits += n_s * least;
+    class_rt[r * this.n_b + t] = best.kind;
+    shift_rt[r * this.n_b + t] = best.shift;
+    this.bits += best.bits * n_s;
   }
-}
 
-/** Bits of a difference from x in units of its last place. */
-function exactBits(error: number, x: number): number {
-  return Math.log2(Math.abs(error) / larger(Math.abs(x) * Number.EPSILON, Number.MIN_VALUE) + 1);
+  /** Bits of a symbol, and of the values that none can say, each on average. */
+  private symbolBits(shift: number, most: number): { symbol: number; others: number } {
+    const { counts, left_s } = this;
+    const { n_s } = this.plan;
+    counts.fill(0, 128 - most, 129 + most);
+    const scale = 2 ** -shift;
+    let n_others = 0;
+    for (let s = 0; s < n_s; s++) {
+      const symbol = Math.floor(Math.round(left_s[s]) * scale);
+      if (symbol >= -most && symbol <= most) counts[128 + symbol]++;
+      else n_others++;
+    }
+    const symbol = entropyOf(counts.subarray(128 - most, 129 + most), n_s);
+    return { symbol, others: (OTHER_BITS * Math.max(n_others, UNSEEN)) / n_s };
+  }
 }
 
 function entropyOf(counts: Int32Array, n: number): number {

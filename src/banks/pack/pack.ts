@@ -133,12 +133,13 @@ async function fitModel(
     weight_rtk: sharedF64(n_r * n_b * n_k),
     kind_r: sharedI32(n_r),
     class_rt: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
+    shift_rt: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
   };
   await pool.run("packFit", plan, n_r, onProgress);
-  const { weight_rtk, kind_r, class_rt, floor, least } = plan;
+  const { weight_rtk, kind_r, class_rt, shift_rt, floor, least } = plan;
   const { bin_t, tap_tk, near_tc } = order;
-  const prediction = { bin_t, tap_tk, weight_rtk, kind_r, n_k, n_b, n_m };
-  const steps = step === 0 ? null : { near_tc, class_rt, step, floor, least };
+  const prediction = { bin_t, tap_tk, weight_rtk, kind_r, class_rt, shift_rt, n_k, n_b, n_m };
+  const steps = step === 0 ? null : { near_tc, step, floor, least };
   return { prediction, steps, scale_b, ones_b: onesOf(n_b) };
 }
 

@@ -7,6 +7,7 @@
 typedef struct {
   const int32_t *bin_t, *tap_tk, *kind_r;
   const double *weight_rtk;
+  const uint8_t *class_rt, *shift_rt;
   int64_t n_k, n_b, n_m;
 } prediction;
 
@@ -55,126 +56,124 @@ INLINE eight predict(const double *x_rbl, const prediction *p, int64_t r, int64_
   return sum;
 }
 
-typedef uint8_t bytes16 __attribute__((vector_size(16)));
+#define N_CLASSES 7
+#define FIRST_BYTES 4
 
-INLINE bytes16 zip_low(bytes16 a, bytes16 b) {
-  return __builtin_shuffle(a, b, (bytes16){0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23});
-}
-INLINE bytes16 zip_high(bytes16 a, bytes16 b) {
-  return __builtin_shuffle(a, b, (bytes16){8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31});
-}
-INLINE bytes16 two(const uint8_t *a, const uint8_t *b) {
-  uint64_t low, high;
-  memcpy(&low, a, 8);
-  memcpy(&high, b, 8);
-  typedef uint64_t words __attribute__((vector_size(16)));
-  return (bytes16)(words){low, high};
+typedef struct {
+  const uint8_t *symbols[N_CLASSES], *rests;
+  const double *others;
+  int32_t left;
+} streams;
+
+/* What is left of the lanes' values of one row at one place; whether a symbol is the lowest of its class. */
+INLINE int read_lanes(int64_t *n_l, streams *s, int kind, int shift) {
+  int64_t symbol[LANES];
+  int has_others = 0;
+  if (kind < FIRST_BYTES) {
+    uint32_t word;
+    memcpy(&word, s->symbols[kind], 4);
+    s->symbols[kind] += 4;
+    for (int l = 0; l < LANES; l++) symbol[l] = (int32_t)(word << (28 - 4 * l)) >> 28;
+    uint32_t other = word ^ 0x88888888u;
+    has_others = ((other - 0x11111111u) & ~other & 0x88888888u) != 0;
+  } else {
+    const uint8_t *from = s->symbols[kind];
+    s->symbols[kind] += 8;
+    for (int l = 0; l < LANES; l++) symbol[l] = (int8_t)from[l];
+    for (int l = 0; l < LANES; l++) has_others |= from[l] == 0x80;
+  }
+  for (int l = 0; l < LANES; l++) n_l[l] = (int64_t)((uint64_t)symbol[l] << shift);
+  if (shift == 0) return has_others;
+  const uint8_t *rest = s->rests;
+  s->rests += shift;
+  int done = 0;
+  for (; done + 8 <= shift; done += 8, rest += 8)
+    for (int l = 0; l < LANES; l++) n_l[l] |= (int64_t)rest[l] << done;
+  if (done < shift) {
+    /* Bit l of a byte to byte l. */
+    uint64_t bits = 0;
+    for (int k = 0; k < shift - done; k++) {
+      uint64_t spread = (rest[k] * 0x0101010101010101ULL) & 0x8040201008040201ULL;
+      bits |= (((spread + 0x7f7f7f7f7f7f7f7fULL) >> 7) & 0x0101010101010101ULL) << k;
+    }
+    for (int l = 0; l < LANES; l++) n_l[l] |= (int64_t)(bits >> (8 * l) & 255) << done;
+  }
+  return has_others;
 }
 
-/* Eight bytes of each of eight planes to eight numbers. */
-INLINE void gather(uint64_t *z, const uint8_t *const *planes, int64_t at) {
-  /* Bytes k of lanes 0 to 7, beside bytes k + 4. */
-  bytes16 a = two(planes[0] + at, planes[4] + at), b = two(planes[1] + at, planes[5] + at);
-  bytes16 c = two(planes[2] + at, planes[6] + at), d = two(planes[3] + at, planes[7] + at);
-  /* Pairs of bytes: 01 and 45, 23 and 67. */
-  bytes16 ab = zip_low(a, b), AB = zip_high(a, b), cd = zip_low(c, d), CD = zip_high(c, d);
-  typedef uint16_t pairs __attribute__((vector_size(16)));
-  typedef uint32_t fours __attribute__((vector_size(16)));
-#define ZIP_PAIRS(x, y, from) \
-  (fours) __builtin_shuffle((pairs)x, (pairs)y, (pairs){from, from + 8, from + 1, from + 9, from + 2, from + 10, from + 3, from + 11})
-  fours low0 = ZIP_PAIRS(ab, cd, 0), low1 = ZIP_PAIRS(ab, cd, 4);
-  fours high0 = ZIP_PAIRS(AB, CD, 0), high1 = ZIP_PAIRS(AB, CD, 4);
-  fours out[4] = {
-      __builtin_shuffle(low0, high0, (fours){0, 4, 1, 5}), __builtin_shuffle(low0, high0, (fours){2, 6, 3, 7}),
-      __builtin_shuffle(low1, high1, (fours){0, 4, 1, 5}), __builtin_shuffle(low1, high1, (fours){2, 6, 3, 7})};
-  memcpy(z, out, 64);
+/* Puts the next others where the symbol was the lowest; 0 if there are not enough. */
+INLINE int put_others(double *to, const int64_t *n_l, streams *s, int kind, int shift) {
+  const int64_t lowest = kind < FIRST_BYTES ? -8 : -128;
+  for (int l = 0; l < LANES; l++)
+    if (n_l[l] >> shift == lowest) {
+      if (s->left-- == 0) return 0;
+      to[l] = *s->others++;
+    }
+  return 1;
 }
 
-void dotpe_unpack_exact(double *x_rbl, const uint8_t *p0, const uint8_t *p1, const uint8_t *p2, const uint8_t *p3,
-                        const uint8_t *p4, const uint8_t *p5, const uint8_t *p6, const uint8_t *p7, int64_t start,
-                        const int32_t *bin_t, const int32_t *tap_tk, const double *weight_rtk, const int32_t *kind_r,
-                        int32_t n_k, int32_t n_b, int32_t n_m) {
-  const uint8_t *planes[8] = {p0 + start, p1 + start, p2 + start, p3 + start, p4 + start, p5 + start, p6 + start, p7 + start};
-  const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, n_k, n_b, n_m};
+INLINE int put_first(double *to, streams *s) {
+  if (s->left < LANES) return 0;
+  memcpy(to, s->others, 8 * LANES);
+  s->others += LANES;
+  s->left -= LANES;
+  return 1;
+}
+
+INLINE streams open_streams(const uint8_t *codes, const int32_t *at, const uint8_t *rests, const double *others,
+                            int64_t first_other, int32_t n_others) {
+  streams s;
+  for (int k = 0; k < N_CLASSES; k++) s.symbols[k] = codes + at[k];
+  s.rests = rests + at[N_CLASSES];
+  s.others = others + first_other;
+  s.left = n_others;
+  return s;
+}
+
+int32_t dotpe_unpack_exact(double *x_rbl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
+                           const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
+                           const int32_t *tap_tk, const double *weight_rtk, const int32_t *kind_r, const uint8_t *class_rt,
+                           const uint8_t *shift_rt, int32_t n_k, int32_t n_b, int32_t n_m) {
+  const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, class_rt, shift_rt, n_k, n_b, n_m};
+  streams s = open_streams(codes, at, rests, others, first_other, n_others);
   for (int64_t r = 0; r < 4 * p.n_m; r++)
     for (int64_t t = 0; t < p.n_b; t++) {
-      uint64_t z_l[LANES];
-      gather(z_l, planes, (r * p.n_b + t) * LANES);
-      eight guess = {0};
-      if (t > 0) guess = predict(x_rbl, &p, r, t);
       double *to = x_rbl + (r * p.n_b + bin_t[t]) * LANES;
+      if (t == 0) {
+        if (!put_first(to, &s)) return -1;
+        continue;
+      }
+      const int kind = class_rt[r * p.n_b + t], shift = shift_rt[r * p.n_b + t];
+      int64_t n_l[LANES];
+      const int has_others = read_lanes(n_l, &s, kind, shift);
+      eight guess = predict(x_rbl, &p, r, t);
 #pragma GCC unroll 4
       for (int j = 0; j < V8; j++) {
-        vu z;
-        memcpy(&z, z_l + j * VL, sizeof z);
-        vu residual = (z >> 1) ^ -(z & 1);
+        vu n;
+        memcpy(&n, n_l + j * VL, sizeof n);
         vi bits = (vi)guess.v[j];
         bits ^= (vi)((vu)(bits >> 63) >> 1);
-        bits = (vi)((vu)bits + residual);
+        bits = (vi)((vu)bits + n);
         bits ^= (vi)((vu)(bits >> 63) >> 1);
         store(to + j * VL, (vd)bits);
       }
+      if (has_others && !put_others(to, n_l, &s, kind, shift)) return -1;
     }
+  return n_others - s.left;
 }
-
-typedef struct {
-  const uint8_t *at[8];
-} streams;
-
-/* Steps of the lanes as doubles; whether one of them is the lowest of its class. */
-INLINE int read_steps(double *n_l, streams *s, int kind) {
-  int escapes = 0;
-  if (kind < 3) {
-    uint32_t word;
-    memcpy(&word, s->at[kind], 4);
-    s->at[kind] += 4;
-    for (int l = 0; l < LANES; l++) n_l[l] = (int32_t)(word << (28 - 4 * l)) >> 28;
-    uint32_t other = word ^ 0x88888888u;
-    return ((other - 0x11111111u) & ~other & 0x88888888u) != 0;
-  }
-  if (kind < 5) {
-    const uint8_t *from = s->at[kind];
-    s->at[kind] += 8;
-    for (int l = 0; l < LANES; l++) n_l[l] = (int8_t)from[l];
-    for (int l = 0; l < LANES; l++) escapes |= from[l] == 0x80;
-    return escapes;
-  }
-  const uint8_t *low = s->at[5], *middle = s->at[6], *high = s->at[7];
-  s->at[5] += 8;
-  s->at[6] += 8;
-  if (kind == 5) {
-    for (int l = 0; l < LANES; l++) {
-      int32_t n = (int16_t)(low[l] | middle[l] << 8);
-      n_l[l] = n;
-      escapes |= n == -32768;
-    }
-    return escapes;
-  }
-  s->at[7] += 8;
-  for (int l = 0; l < LANES; l++) {
-    int32_t n = (int32_t)((uint32_t)(low[l] | middle[l] << 8 | high[l] << 16) << 8) >> 8;
-    n_l[l] = n;
-    escapes |= n == -8388608;
-  }
-  return escapes;
-}
-
-INLINE double lowest_of(int kind) { return kind < 3 ? -8 : kind < 5 ? -128 : kind == 5 ? -32768 : -8388608; }
 
 INLINE vd larger(vd a, vd b) {
   vi is = a > b;
   return (vd)(((vi)a & is) | ((vi)b & ~is));
 }
 
-int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes, const int32_t *at, const double *others,
-                           int64_t first_other, int32_t n_others, const int32_t *bin_t, const int32_t *tap_tk,
-                           const double *weight_rtk, const int32_t *kind_r, int32_t n_k, int32_t n_b, int32_t n_m,
-                           const int32_t *near_tc, const uint8_t *class_rt, double step, double floor, double least) {
-  const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, n_k, n_b, n_m};
-  streams s;
-  for (int k = 0; k < 8; k++) s.at[k] = codes + at[k];
-  others += first_other;
-  int32_t taken = 0;
+int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
+                           const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
+                           const int32_t *tap_tk, const double *weight_rtk, const int32_t *kind_r, const uint8_t *class_rt,
+                           const uint8_t *shift_rt, int32_t n_k, int32_t n_b, int32_t n_m, const int32_t *near_tc,
+                           double step, double floor, double least) {
+  const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, class_rt, shift_rt, n_k, n_b, n_m};
+  streams s = open_streams(codes, at, rests, others, first_other, n_others);
   for (int64_t t = 0; t < n_b; t++) {
     const int64_t b = bin_t[t];
     for (int q = 0; q < 2; q++) {
@@ -192,28 +191,23 @@ int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes
         const int is_phase = row >= p.n_m;
         double *to = x_rbl + (r * p.n_b + b) * LANES;
         if (t == 0) {
-          if (taken + LANES > n_others) return -1;
-          memcpy(to, others + taken, 8 * LANES);
-          taken += LANES;
+          if (!put_first(to, &s)) return -1;
         } else {
-          const int kind = class_rt[r * p.n_b + t];
-          double n_l[LANES];
-          const int escapes = read_steps(n_l, &s, kind);
+          const int kind = class_rt[r * p.n_b + t], shift = shift_rt[r * p.n_b + t];
+          int64_t n_l[LANES];
+          double steps_l[LANES];
+          const int has_others = read_lanes(n_l, &s, kind, shift);
+          for (int l = 0; l < LANES; l++) steps_l[l] = (double)n_l[l];
           eight guess = predict(x_rbl, &p, r, t);
 #pragma GCC unroll 4
           for (int j = 0; j < V8; j++) {
             vd size = load(step_l + j * VL);
             if (is_phase) size /= larger(load(to - 2 * p.n_m * p.n_b * LANES + j * VL), size);
-            vd x = guess.v[j] + load(n_l + j * VL) * size;
+            vd x = guess.v[j] + load(steps_l + j * VL) * size;
             if (!is_phase) x = (vd)((vi)x & (x > 0));
             store(to + j * VL, x);
           }
-          if (escapes)
-            for (int l = 0; l < LANES; l++)
-              if (n_l[l] == lowest_of(kind)) {
-                if (taken >= n_others) return -1;
-                to[l] = others[taken++];
-              }
+          if (has_others && !put_others(to, n_l, &s, kind, shift)) return -1;
         }
         if (row == p.n_m - 1)
           for (int j = 0; j < V8; j++) {
@@ -227,7 +221,7 @@ int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes
       }
     }
   }
-  return taken;
+  return n_others - s.left;
 }
 
 void dotpe_spread_lanes(double *out, int64_t first, const double *x_rbl, int64_t start, const double *scale_b, int32_t n_b,

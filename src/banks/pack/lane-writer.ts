@@ -1,0 +1,98 @@
+/** Writes what is left of the values of a chunk into its streams: the inverse of what the kernels of `pack-table.ts` read. */
+import { chunkHeaderBytes, N_PARTS, splitPlanes } from "../../gw/pack-chunk.ts";
+import { streamBytes } from "../../gw/pack-model.ts";
+import { FIRST_BYTES, LANES, N_CLASSES, type Prediction } from "../../kernels/pack-table.ts";
+
+export class LaneWriter {
+  private readonly bytes_s: Int32Array;
+  private streams: Uint8Array[] = [];
+  private readonly at_s = new Int32Array(N_CLASSES + 1);
+  private others = new Float64Array(1024);
+  private n_others = 0;
+  private readonly others_g: Int32Array;
+  private group = 0;
+
+  constructor(
+    prediction: Prediction,
+    private readonly chunkItems: number,
+    private readonly level: number,
+  ) {
+    this.bytes_s = streamBytes(prediction);
+    this.others_g = new Int32Array(chunkItems / LANES);
+  }
+
+  begin(n_groups: number): void {
+    this.streams = Array.from(this.bytes_s, (n) => new Uint8Array(n_groups * n));
+    this.at_s.fill(0);
+    this.others_g.fill(0);
+    this.n_others = 0;
+  }
+
+  /** What comes belongs to group g of LANES samples. */
+  beginGroup(g: number): void {
+    this.group = g;
+  }
+
+  other(x: number): void {
+    if (this.n_others === this.others.length) {
+      const longer = new Float64Array(2 * this.n_others);
+      longer.set(this.others);
+      this.others = longer;
+    }
+    this.others[this.n_others++] = x;
+    this.others_g[this.group]++;
+  }
+
+  /**
+   * Writes lane l of a (row, place): n, or the sign that it is among the others.
+   * @param low @param high halves of n as an integer of 64 bits
+   * @returns whether n can be said; if not, the caller adds the value to the others
+   */
+  write(kind: number, shift: number, l: number, low: number, high: number): boolean {
+    const most = kind < FIRST_BYTES ? 7 : 127;
+    let symbol: number;
+    if (shift === 0) symbol = high === low >> 31 ? low : most + 1;
+    else if (shift < 32) {
+      const above = high >> shift;
+      symbol = above === 0 || above === -1 ? (low >>> shift) | (high << (32 - shift)) : most + 1;
+      if (symbol >> 31 !== above) symbol = most + 1;
+    } else symbol = high >> (shift - 32);
+    const isSaid = symbol >= -most && symbol <= most;
+    if (!isSaid) symbol = -most - 1;
+    const { streams, at_s } = this;
+    if (kind < FIRST_BYTES) streams[kind][at_s[kind] + (l >> 1)] |= (symbol & 15) << ((l & 1) * 4);
+    else streams[kind][at_s[kind] + l] = symbol;
+    if (isSaid && shift > 0) this.writeRest(shift, l, low, high);
+    return isSaid;
+  }
+
+  private writeRest(shift: number, l: number, low: number, high: number): void {
+    const rests = this.streams[N_CLASSES];
+    let at = this.at_s[N_CLASSES];
+    let k = 0;
+    for (; k + 8 <= shift; k += 8, at += LANES) rests[at + l] = k < 32 ? low >>> k : high >>> (k - 32);
+    const word = k < 32 ? low >>> k : high >>> (k - 32);
+    for (let j = 0; k + j < shift; j++) rests[at + j] |= ((word >>> j) & 1) << l;
+  }
+
+  /** All lanes of a (row, place) are written. */
+  next(kind: number, shift: number): void {
+    this.at_s[kind] += kind < FIRST_BYTES ? LANES / 2 : LANES;
+    this.at_s[N_CLASSES] += shift;
+  }
+
+  /** The chunk. */
+  finish(): Uint8Array {
+    const compress = (part: Uint8Array) =>
+      Bun.zstdCompressSync(part as Uint8Array<ArrayBuffer>, { level: this.level });
+    const parts = this.streams.map((part, s) =>
+      s === N_CLASSES || part.length === 0 ? part : compress(part),
+    );
+    parts.push(compress(splitPlanes(this.others, this.n_others)));
+    const header = Int32Array.of(...this.others_g, ...parts.map(({ length }) => length));
+    const bytes = new Uint8Array(header.buffer);
+    if (bytes.length !== chunkHeaderBytes(this.chunkItems) || parts.length !== N_PARTS)
+      throw new Error("the header of a chunk has another length");
+    return Buffer.concat([bytes, ...parts]);
+  }
+}
