@@ -11,15 +11,6 @@ export const PAGE_STYLE = `
     --own: #7db4ea; --own-soft: #2f5d8c; --published: #d99a3a; --published-soft: #54411d; --sky: #1a2330; --doubt: #f0a070;
   }
 }
-@media print {
-  :root {
-    --paper: #fff; --ink: #000; --quiet: #444; --line: #bbb; --card: #fff;
-    --own: #1d4f88; --own-soft: #9fc0e0; --published: #c98a28; --published-soft: #f3dcae; --sky: #f3f5f8; --doubt: #802f0b;
-  }
-  main { max-width: none; padding: 0; }
-  section, figure, tr { break-inside: avoid; }
-  .histograms { grid-template-columns: repeat(3, 1fr); }
-}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.55 system-ui, "Segoe UI", "Liberation Sans", Arial, sans-serif; }
 main { max-width: 66rem; margin: 0 auto; padding: 2.5rem 1.5rem 4rem; }
@@ -35,6 +26,7 @@ tbody th { font-weight: 400; }
 .answer td { font-size: 1.08rem; white-space: nowrap; }
 .errors { display: inline-flex; flex-direction: column; font-size: .68em; line-height: 1.15; vertical-align: middle; margin-left: .25em; }
 .unit-name { color: var(--quiet); }
+sup, sub { line-height: 0; }
 .facts th { color: var(--quiet); min-width: 13rem; }
 .histograms { display: grid; grid-template-columns: repeat(auto-fill, minmax(17rem, 1fr)); gap: 1.1rem 1.3rem; margin: 0; padding: 0; }
 figure { margin: 0; }
@@ -66,6 +58,7 @@ svg text { font: 11px system-ui, "Segoe UI", "Liberation Sans", Arial, sans-seri
 .key.half { background: var(--own); }
 .key.most { background: var(--own-soft); border: 1px dashed var(--own); }
 .doubts li { color: var(--doubt); }
+.times td { white-space: nowrap; }
 .times td:last-child { width: 24rem; padding-right: 0; }
 .times { width: 100%; max-width: 46rem; }
 .times tr:last-child > * { border-bottom: 0; font-weight: 600; }
@@ -74,4 +67,18 @@ code { font: .87em ui-monospace, "Liberation Mono", Menlo, monospace; background
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .9rem; overflow-x: auto; }
 pre code { background: none; padding: 0; white-space: pre-wrap; }
 details summary { cursor: pointer; color: var(--quiet); }
+@media print {
+  :root {
+    --paper: #fff; --ink: #000; --quiet: #444; --line: #bbb; --card: #fff;
+    --own: #1d4f88; --own-soft: #9fc0e0; --published: #c98a28; --published-soft: #f3dcae; --sky: #f3f5f8; --doubt: #802f0b;
+  }
+  body { font-size: 11pt; }
+  main { max-width: none; padding: 0; }
+  h2 { break-after: avoid; }
+  figure, tr, pre { break-inside: avoid; }
+  .histograms { grid-template-columns: repeat(3, 1fr); gap: .5rem; }
+  .skies .whole { flex: 2 1 20rem; }
+  .skies .part { flex: 1 1 10rem; }
+  .bars, .region-50, .region-90, .published, .key, .length { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
+}
 `;

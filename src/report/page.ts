@@ -160,7 +160,7 @@ function skySection({ sky }: RunReport, published: Published | undefined): strin
 <p><span class="key half"></span>50% of the probability within ${half} deg²,
 <span class="key most"></span>90% within ${most} deg²${beside}.</p>
 <p class="note">Right ascension grows to the left. The areas rest on ${formatCount(sky.nEffective)} effective directions, which
-leaves them uncertain by about ${Math.round(100 * areaError(sky.nEffective))}%.</p>`;
+leaves the 90% area uncertain by about ${Math.round(100 * areaError(sky.nEffective))}% (one standard deviation).</p>`;
 }
 
 /** Relative, of the 90% area: that of the content, sqrt(0.9 x 0.1 / n), times d ln A / d level of a Gaussian on the sky. */

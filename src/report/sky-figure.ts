@@ -93,7 +93,7 @@ export function partOfSky(map: SkyMap): string {
     `<rect class="sky" width="${size}" height="${size}"/>`,
     `<path class="graticule" d="${path(graticule.precision(Math.min(2.5, spacing / 4))())}"/>`,
     regions(map, frame),
-    `<rect class="horizon" width="${size}" height="${size}"/>`,
+    `<rect class="horizon" x="0.5" y="0.5" width="${size - 1}" height="${size - 1}"/>`,
     ...edgeLabels(projection, { ra, dec, spacing, raSpacing, size }),
   ]);
 }
