@@ -1,5 +1,5 @@
 # The commands a newcomer needs. Each does its own set-up: git, make, a C compiler and npm are enough.
-#   make demo    build, then run on a real event with a small bank, into ./demo
+#   make demo    build, then GW170814 from nothing to demo/report.html: bank, inference, the answer beside the published one
 #   make test    build, then all tests; the last line is `N passed, N failed`
 #   make build   dist/dotpe-hpc, one file with everything inside
 #   make bench   time kernels, stages and runs; BENCH='--size full --json new.json' passes options on
@@ -17,8 +17,7 @@ SOURCES := $(shell find src -name '*.ts') build.ts package.json tsconfig.json
 build: $(BINARY)
 
 demo: $(BINARY)
-	rm -rf demo
-	$(BINARY) run test/fixtures/events/GW170814.npz test/fixtures/banks/s --rundir demo --seed 1
+	$(BINARY) demo demo
 
 test: $(BINARY)
 	@$(BUN) test/run-all.ts
