@@ -13,6 +13,8 @@ export const N_PARTS = N_CLASSES + 2;
 /** Bytes before the parts: how many others each group of LANES has, and the length of every part (0: no content). */
 export const chunkHeaderBytes = (chunkItems: number) => 4 * (chunkItems / LANES + N_PARTS);
 
+/** Beyond the rests, for kernels that read whole words. */
+const REST_PADDING = 8;
 /** Bytes of a double. */
 const N_PLANES = 8;
 
@@ -79,7 +81,8 @@ export class ChunkReader {
   private read(file: OpenFile, c: number): void {
     const { start_c, crc_c, model, chunkItems } = this.pack;
     const length = start_c[c + 1] - start_c[c];
-    if (this.compressed.length < length) this.compressed = new Uint8Array(2 * length);
+    if (this.compressed.length < length + REST_PADDING)
+      this.compressed = new Uint8Array(2 * length + REST_PADDING);
     const bytes = this.compressed.subarray(0, length);
     readInto(file, bytes, start_c[c]);
     if ((Bun.hash.crc32(bytes) | 0) !== crc_c[c]) throw this.bad(c, "wrong checksum");

@@ -8,13 +8,13 @@ export const LANES = 8;
 
 /**
  * What is left of the values of one row at one place is n = symbol 2^shift + rest, 0 <= rest < 2^shift. Symbols are signed half
- * bytes (lane 0 lowest) or bytes, in one of N_CLASSES streams by how much they vary; the rest stands in a stream of its own:
- * its whole bytes, least significant first, LANES of each, then its bits, a byte for those of all lanes (lane 0 lowest).
+ * bytes (lane 0 lowest) or bytes, in one of N_CLASSES streams by how much they vary; the rests stand in a stream of their own,
+ * `shift` bits a lane, lane 0 first, lowest bit first.
  */
 export const N_CLASSES = 7;
 /** Classes below this one have half bytes. */
 export const FIRST_BYTES = 4;
-export const MAX_SHIFT = { exact: 56, rounded: 32 } as const;
+export const MAX_SHIFT = { exact: 56, rounded: 24 } as const;
 
 /** How a row is predicted: from its own values, or as a constant (ratio of amplitudes, difference of phases) to plus. */
 export const ROW_KIND = { own: 0, likePlus: 1 } as const;
@@ -51,6 +51,7 @@ export interface Coded {
   readonly codes: Uint8Array;
   /** Where each class's stream begins in `codes`, and the rests in `rests`. */
   readonly at: Int32Array;
+  /** Has 7 bytes more than are used. */
   readonly rests: Uint8Array;
   /** Values that no symbol can say. */
   readonly others: Float64Array;
@@ -60,7 +61,7 @@ export interface Coded {
 
 export interface PackKernels {
   /**
-   * Exact values x_rbl, in the order r, t: bits(x) = bits(prediction) + n, where bits orders doubles as 64-bit integers (the
+   * Exact values x_rbl, in the order t, r: bits(x) = bits(prediction) + n, where bits orders doubles as 64-bit integers (the
    * lower 63 are inverted below zero). Where the symbol is the lowest that its class has, and at t = 0, x is the next of the
    * others. @returns how many others were taken; -1: there are not enough
    */

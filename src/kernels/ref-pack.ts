@@ -86,13 +86,12 @@ class LaneReader {
   private addRests(shift: number): void {
     const { at, low_l, high_l } = this;
     const { rests } = this.coded;
-    const n_whole = shift >> 3;
     for (let l = 0; l < LANES; l++) {
       for (let k = 0; k < shift; k++) {
-        const from = at[N_CLASSES] + LANES * Math.min(k >> 3, n_whole);
-        const bit = k < 8 * n_whole ? rests[from + l] >> (k & 7) : rests[from + k - 8 * n_whole] >> l;
-        if (k < 32) low_l[l] |= (bit & 1) << k;
-        else high_l[l] |= (bit & 1) << (k - 32);
+        const place = l * shift + k;
+        const bit = (rests[at[N_CLASSES] + (place >> 3)] >> (place & 7)) & 1;
+        if (k < 32) low_l[l] |= bit << k;
+        else high_l[l] |= bit << (k - 32);
       }
     }
     at[N_CLASSES] += shift;
@@ -117,8 +116,8 @@ function unpackExact(x_rbl: Float64Array, coded: Coded, p: Prediction): number {
   const guess_l = new Float64Array(LANES);
   const words = new Int32Array(x_rbl.buffer, x_rbl.byteOffset, 2 * x_rbl.length);
   const lanes = new LaneReader(coded);
-  for (let r = 0; r < 4 * n_m; r++) {
-    for (let t = 0; t < n_b; t++) {
+  for (let t = 0; t < n_b; t++) {
+    for (let r = 0; r < 4 * n_m; r++) {
       const to = (r * n_b + bin_t[t]) * LANES;
       if (t > 0) {
         lanes.read(class_rt[r * n_b + t], shift_rt[r * n_b + t]);

@@ -87,8 +87,8 @@ export class ChunkEncoder {
     const { prediction } = this.model;
     const { bin_t, n_b, n_m, class_rt, shift_rt } = prediction;
     const [own, other] = [new Int32Array(2), new Int32Array(2)];
-    for (let r = 0; r < 4 * n_m; r++) {
-      for (let t = 0; t < n_b; t++) {
+    for (let t = 0; t < n_b; t++) {
+      for (let r = 0; r < 4 * n_m; r++) {
         const from = (r * n_b + bin_t[t]) * LANES;
         if (t === 0) {
           for (let l = 0; l < LANES; l++) lanes.other(x_rbl[from + l]);

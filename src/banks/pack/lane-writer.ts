@@ -68,11 +68,16 @@ export class LaneWriter {
 
   private writeRest(shift: number, l: number, low: number, high: number): void {
     const rests = this.streams[N_CLASSES];
-    let at = this.at_s[N_CLASSES];
-    let k = 0;
-    for (; k + 8 <= shift; k += 8, at += LANES) rests[at + l] = k < 32 ? low >>> k : high >>> (k - 32);
-    const word = k < 32 ? low >>> k : high >>> (k - 32);
-    for (let j = 0; k + j < shift; j++) rests[at + j] |= ((word >>> j) & 1) << l;
+    const at = this.at_s[N_CLASSES];
+    let place = l * shift;
+    // Up to eight bits at a time: those that go into one byte.
+    for (let k = 0; k < shift; ) {
+      const n = Math.min(8 - (place & 7), shift - k);
+      const word = k < 32 ? (low >>> k) | (k > 0 ? high << (32 - k) : 0) : high >>> (k - 32);
+      rests[at + (place >> 3)] |= (word & ((1 << n) - 1)) << (place & 7);
+      k += n;
+      place += n;
+    }
   }
 
   /** All lanes of a (row, place) are written. */

@@ -65,47 +65,52 @@ typedef struct {
   int32_t left;
 } streams;
 
-/* What is left of the lanes' values of one row at one place; whether a symbol is the lowest of its class. */
-INLINE int read_lanes(int64_t *n_l, streams *s, int kind, int shift) {
-  int64_t symbol[LANES];
-  int has_others = 0;
+/* The lanes as integers of 8, 32 and 64 bits, and as doubles. */
+typedef int8_t i8s __attribute__((vector_size(LANES)));
+typedef uint8_t u8s __attribute__((vector_size(LANES)));
+typedef int32_t i32s __attribute__((vector_size(4 * LANES)));
+typedef uint64_t u64s __attribute__((vector_size(8 * LANES)));
+typedef int64_t i64s __attribute__((vector_size(8 * LANES)));
+typedef double f64s __attribute__((vector_size(8 * LANES)));
+
+/* The next symbols of a class. */
+INLINE i8s read_symbols(streams *s, int kind) {
+  const uint8_t *from = s->symbols[kind];
+  uint64_t word = 0;
+  i8s symbols;
   if (kind < FIRST_BYTES) {
-    uint32_t word;
-    memcpy(&word, s->symbols[kind], 4);
     s->symbols[kind] += 4;
-    for (int l = 0; l < LANES; l++) symbol[l] = (int32_t)(word << (28 - 4 * l)) >> 28;
-    uint32_t other = word ^ 0x88888888u;
-    has_others = ((other - 0x11111111u) & ~other & 0x88888888u) != 0;
-  } else {
-    const uint8_t *from = s->symbols[kind];
-    s->symbols[kind] += 8;
-    for (int l = 0; l < LANES; l++) symbol[l] = (int8_t)from[l];
-    for (int l = 0; l < LANES; l++) has_others |= from[l] == 0x80;
+    memcpy(&word, from, 4);
+    word = (word | word << 16) & 0x0000ffff0000ffffULL;
+    word = (word | word << 8) & 0x00ff00ff00ff00ffULL;
+    word = (word | word << 4) & 0x0f0f0f0f0f0f0f0fULL;
+    memcpy(&symbols, &word, 8);
+    return (symbols ^ 8) - 8;
   }
-  for (int l = 0; l < LANES; l++) n_l[l] = (int64_t)((uint64_t)symbol[l] << shift);
-  if (shift == 0) return has_others;
-  const uint8_t *rest = s->rests;
-  s->rests += shift;
-  int done = 0;
-  for (; done + 8 <= shift; done += 8, rest += 8)
-    for (int l = 0; l < LANES; l++) n_l[l] |= (int64_t)rest[l] << done;
-  if (done < shift) {
-    /* Bit l of a byte to byte l. */
-    uint64_t bits = 0;
-    for (int k = 0; k < shift - done; k++) {
-      uint64_t spread = (rest[k] * 0x0101010101010101ULL) & 0x8040201008040201ULL;
-      bits |= (((spread + 0x7f7f7f7f7f7f7f7fULL) >> 7) & 0x0101010101010101ULL) << k;
-    }
-    for (int l = 0; l < LANES; l++) n_l[l] |= (int64_t)(bits >> (8 * l) & 255) << done;
-  }
-  return has_others;
+  s->symbols[kind] += 8;
+  memcpy(&symbols, from, 8);
+  return symbols;
 }
 
-/* Puts the next others where the symbol was the lowest; 0 if there are not enough. */
-INLINE int put_others(double *to, const int64_t *n_l, streams *s, int kind, int shift) {
-  const int64_t lowest = kind < FIRST_BYTES ? -8 : -128;
+/* Whether one of them is the lowest that its class has. */
+INLINE int has_lowest(i8s symbols, int kind) {
+  const i8s is = symbols == (int8_t)(kind < FIRST_BYTES ? -8 : -128);
+  uint64_t word;
+  memcpy(&word, &is, 8);
+  return word != 0;
+}
+
+/* The rest of lane l, of 1 to 56 bits, out of as many bits of all lanes. Reads up to 7 bytes beyond them. */
+INLINE uint64_t rest_of(const uint8_t *rests, int shift, int l) {
+  uint64_t word;
+  memcpy(&word, rests + (l * shift >> 3), 8);
+  return word >> (l * shift & 7) & ((1ULL << shift) - 1);
+}
+
+/* Puts the next others where the symbol is the lowest; 0 if there are not enough. */
+static __attribute__((noinline)) int put_others(double *to, i8s symbols, streams *s, int kind) {
   for (int l = 0; l < LANES; l++)
-    if (n_l[l] >> shift == lowest) {
+    if (symbols[l] == (kind < FIRST_BYTES ? -8 : -128)) {
       if (s->left-- == 0) return 0;
       to[l] = *s->others++;
     }
@@ -136,28 +141,33 @@ int32_t dotpe_unpack_exact(double *x_rbl, const uint8_t *codes, const int32_t *a
                            const uint8_t *shift_rt, int32_t n_k, int32_t n_b, int32_t n_m) {
   const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, class_rt, shift_rt, n_k, n_b, n_m};
   streams s = open_streams(codes, at, rests, others, first_other, n_others);
-  for (int64_t r = 0; r < 4 * p.n_m; r++)
-    for (int64_t t = 0; t < p.n_b; t++) {
+  /* Rows inside: they do not depend on each other, so the processor works on several at once. */
+  for (int64_t t = 0; t < p.n_b; t++)
+    for (int64_t r = 0; r < 4 * p.n_m; r++) {
       double *to = x_rbl + (r * p.n_b + bin_t[t]) * LANES;
       if (t == 0) {
         if (!put_first(to, &s)) return -1;
         continue;
       }
       const int kind = class_rt[r * p.n_b + t], shift = shift_rt[r * p.n_b + t];
-      int64_t n_l[LANES];
-      const int has_others = read_lanes(n_l, &s, kind, shift);
-      eight guess = predict(x_rbl, &p, r, t);
-#pragma GCC unroll 4
-      for (int j = 0; j < V8; j++) {
-        vu n;
-        memcpy(&n, n_l + j * VL, sizeof n);
-        vi bits = (vi)guess.v[j];
-        bits ^= (vi)((vu)(bits >> 63) >> 1);
-        bits = (vi)((vu)bits + n);
-        bits ^= (vi)((vu)(bits >> 63) >> 1);
-        store(to + j * VL, (vd)bits);
+      const i8s symbols = read_symbols(&s, kind);
+      u64s n = (u64s)__builtin_convertvector(symbols, i64s) << shift;
+      if (shift > 0) {
+        uint64_t rest_l[LANES];
+        for (int l = 0; l < LANES; l++) rest_l[l] = rest_of(s.rests, shift, l);
+        u64s rest;
+        memcpy(&rest, rest_l, sizeof rest);
+        n |= rest;
+        s.rests += shift;
       }
-      if (has_others && !put_others(to, n_l, &s, kind, shift)) return -1;
+      eight guess = predict(x_rbl, &p, r, t);
+      u64s bits;
+      memcpy(&bits, &guess, sizeof bits);
+      bits ^= (u64s)((i64s)bits >> 63) >> 1;
+      bits += n;
+      bits ^= (u64s)((i64s)bits >> 63) >> 1;
+      memcpy(to, &bits, sizeof bits);
+      if (has_lowest(symbols, kind) && !put_others(to, symbols, &s, kind)) return -1;
     }
   return n_others - s.left;
 }
@@ -194,10 +204,18 @@ int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes
           if (!put_first(to, &s)) return -1;
         } else {
           const int kind = class_rt[r * p.n_b + t], shift = shift_rt[r * p.n_b + t];
-          int64_t n_l[LANES];
+          const i8s symbols = read_symbols(&s, kind);
+          f64s n = __builtin_convertvector(__builtin_convertvector(symbols, i32s), f64s);
+          if (shift > 0) {
+            int32_t rest_l[LANES];
+            for (int l = 0; l < LANES; l++) rest_l[l] = (int32_t)rest_of(s.rests, shift, l);
+            i32s rest;
+            memcpy(&rest, rest_l, sizeof rest);
+            n = n * (double)(1 << shift) + __builtin_convertvector(rest, f64s);
+            s.rests += shift;
+          }
           double steps_l[LANES];
-          const int has_others = read_lanes(n_l, &s, kind, shift);
-          for (int l = 0; l < LANES; l++) steps_l[l] = (double)n_l[l];
+          memcpy(steps_l, &n, sizeof n);
           eight guess = predict(x_rbl, &p, r, t);
 #pragma GCC unroll 4
           for (int j = 0; j < V8; j++) {
@@ -207,7 +225,7 @@ int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes
             if (!is_phase) x = (vd)((vi)x & (x > 0));
             store(to + j * VL, x);
           }
-          if (has_others && !put_others(to, n_l, &s, kind, shift)) return -1;
+          if (has_lowest(symbols, kind) && !put_others(to, symbols, &s, kind)) return -1;
         }
         if (row == p.n_m - 1)
           for (int j = 0; j < V8; j++) {
