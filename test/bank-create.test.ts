@@ -128,7 +128,7 @@ test.each([
     ["--band", "20,400", "--mchirp", "30,25", "--n", "10"],
     "--mchirp: found 30,25, expected the smaller number first",
   ],
-  [["--band", "20,400", "--mchirp", "25,30"], "--n: found nothing, expected a whole number of at least 1"],
+  [["--band", "20,400", "--mchirp", "25,30"], "--n: found nothing, expected a whole number from 1"],
   [["--band", "20,400", "--mchirp", "25,30", "--n", "10", "--q-min", "1.5"], "--q-min: found 1.5"],
   [["--band", "20,400", "--mchirp", "25,30", "--n", "10", "--draw", "flat"], "--draw: found flat"],
   [["--band", "20,400", "--mchirp", "25,30", "--n", "10", "--modes", "12"], "--modes: found 12"],

@@ -1,8 +1,9 @@
 /** `dotpe-hpc bank check BANK...`: reads banks as a whole and says what is wrong with them. */
 import { type FlagSpec, flagOf, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
 import { DotpeError, EXIT_CODES } from "../errors.ts";
-import { createReporter } from "../report/progress.ts";
-import { printOut, printProgress } from "./print.ts";
+import { FlagValues } from "../flag-values.ts";
+import { printOut } from "./print.ts";
+import { reporterFor } from "./terminal.ts";
 
 const COMMAND = "dotpe-hpc bank check";
 const GROUP = "Options";
@@ -39,47 +40,32 @@ const HELP: HelpPage = {
 
 export async function run(args: string[]): Promise<void> {
   if (wantsHelp(args)) return printOut(renderHelp(HELP));
-  const { positionals, flags } = parseCommandLine(args, FLAGS);
+  const line = parseCommandLine(args, FLAGS);
+  const { positionals } = line;
+  const flags = new FlagValues(line.flags, COMMAND);
   if (positionals.length === 0)
     throw new DotpeError("usage", "no bank folder given", `Write \`${COMMAND} BANK\`.`);
-  const text = (name: string) => flags.get(name)?.value as string | undefined;
-  const nProcs = threadsOf(text("n-procs"));
-  const reporter = createReporter({
-    ...{ write: printProgress, isTerminal: process.stderr.isTTY === true },
-    ...{ columns: process.stderr.columns || undefined, quiet: flags.get("quiet")?.value === true },
-  });
+  const nProcs = flags.threads();
+  const reporter = reporterFor(flags.isOn("quiet"));
   const [{ checkBank }, { readEvent }, { withPool }, { formatBankReport }] = await Promise.all([
     import("../banks/check.ts"),
     import("../gw/event.ts"),
     import("../banks/threads.ts"),
     import("../report/bank-check.ts"),
   ]);
-  const path = text("event");
+  const path = flags.text("event");
   const event = path === undefined ? undefined : readEvent(path);
-  const options = { lal: text("lal") ?? null, ...(event && { event }) };
+  const options = { lal: flags.text("lal") ?? null, ...(event && { event }) };
   const reports = await withPool(nProcs, async (pool) => {
     const all = [];
     for (const folder of positionals) all.push(await checkBank(folder, options, pool, reporter));
     return all;
   });
   await printOut(
-    flags.get("json")?.value === true
+    flags.isOn("json")
       ? JSON.stringify({ banks: reports }, null, 1) + "\n"
       : reports.map(formatBankReport).join("\n"),
   );
   if (reports.some(({ checks }) => checks.some(({ level }) => level === "fail")))
     process.exitCode = EXIT_CODES.badData;
-}
-
-const MOST_THREADS = 4096;
-
-function threadsOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const n = Number(text);
-  if (Number.isInteger(n) && n >= 1 && n <= MOST_THREADS && text.trim() !== "") return n;
-  throw new DotpeError(
-    "usage",
-    `--n-procs: found ${text || "nothing"}, expected a whole number of at least 1`,
-    `\`${COMMAND} --help\` lists the options.`,
-  );
 }

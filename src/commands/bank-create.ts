@@ -2,7 +2,6 @@
 import type { BankOptions } from "../banks/create.ts";
 import { MASS_DRAWS } from "../banks/draws.ts";
 import {
-  type CommandLine,
   type FlagSpec,
   flagOf,
   type HelpPage,
@@ -11,12 +10,12 @@ import {
   renderHelp,
   wantsHelp,
 } from "../cli.ts";
-import { DotpeError } from "../errors.ts";
-import { createReporter } from "../report/progress.ts";
+import { FINITE, FlagValues, POSITIVE, SHARE, whole } from "../flag-values.ts";
+import { formatRate } from "../report/format.ts";
 import { formatBytes } from "../report/sizes.ts";
-import { printOut, printProgress } from "./print.ts";
+import { printOut } from "./print.ts";
+import { reporterFor } from "./terminal.ts";
 
-const PREC_FLAG = "phenomx-prec-version";
 const COMMAND = "dotpe-hpc bank create";
 const BINS = "Frequencies (one of --event, --band)";
 const SAMPLES = "Samples";
@@ -43,7 +42,12 @@ const FLAGS: readonly FlagSpec[] = [
   flagOf(SAMPLES, "inc-faceon-factor", "F", "more systems seen face-on by about this factor (isotropic)"),
   flagOf(WAVEFORMS, "approximant", "NAME", "IMRPhenomD is built in; others are LALSimulation's (IMRPhenomD)"),
   flagOf(WAVEFORMS, "modes", "LM,LM,...", "such as 22,21,33 (those that dot_pe uses)"),
-  flagOf(WAVEFORMS, PREC_FLAG, "N", "how LALSimulation's IMRPhenomX models precess (its default)"),
+  flagOf(
+    WAVEFORMS,
+    "phenomx-prec-version",
+    "N",
+    "how LALSimulation's IMRPhenomX models precess (its default)",
+  ),
   flagOf(WAVEFORMS, "f-ref", "HZ", "frequency at which spins are given (50)"),
   flagOf(
     WAVEFORMS,
@@ -76,108 +80,61 @@ const HELP: HelpPage = {
 export async function run(args: string[]): Promise<void> {
   if (wantsHelp(args)) return printOut(renderHelp(HELP));
   const line = parseCommandLine(args, FLAGS);
-  const options = optionsOf(line);
-  const report = createReporter({
-    ...{ write: printProgress, isTerminal: process.stderr.isTTY === true },
-    ...{ columns: process.stderr.columns || undefined, quiet: line.flags.get("quiet")?.value === true },
-  });
+  const flags = new FlagValues(line.flags, COMMAND);
+  const options = optionsOf(line.positionals, flags);
   const { createBank } = await import("../banks/create.ts");
-  const bank = await createBank(options, report);
-  if (line.flags.get("json")?.value === true) return printOut(JSON.stringify(bank, null, 2) + "\n");
-  const rate = bank.made > 0 ? `, ${Math.round(bank.made / bank.seconds)} waveforms/s` : "";
+  const bank = await createBank(options, reporterFor(flags.isOn("quiet")));
+  if (flags.isOn("json")) return printOut(JSON.stringify(bank, null, 2) + "\n");
+  const rate = bank.made > 0 ? `, ${formatRate(bank.made / bank.seconds)} waveforms/s` : "";
   await printOut(
     `${bank.folder}  ${bank.n_i} samples of ${options.approximant} (${bank.maker}), modes m = ${bank.m_arr.join(", ")}, ` +
       `${bank.n_b} bins, ${formatBytes(bank.bytes)}${rate}\n`,
   );
 }
 
-function optionsOf({ positionals, flags }: CommandLine): BankOptions {
-  const text = (name: string) => flags.get(name)?.value as string | undefined;
-  const number = (name: string, fallback: number | undefined, check: Check) =>
-    numberOf(`--${name}`, text(name), fallback, check);
-  if (positionals.length !== 1) throw usage(`OUT: found ${positionals.length} folders, expected one`);
-  const [event, band] = [text("event"), text("band")];
-  if ((event === undefined) === (band === undefined))
-    throw usage(`--event, --band: found ${event === undefined ? "neither" : "both"}, expected one of them`);
-  const mchirp = pair("--mchirp", text("mchirp"), POSITIVE);
-  const q = [number("q-min", 0.2, FRACTION), number("q-max", 1, FRACTION)] as const;
-  if (!(q[0] < q[1])) throw usage(`--q-min: found ${q[0]}, expected less than --q-max (${q[1]})`);
+const MOST_SAMPLES = 2 ** 31 - 1;
+
+function optionsOf(positionals: readonly string[], flags: FlagValues): BankOptions {
+  if (positionals.length !== 1) throw flags.error(`OUT: found ${positionals.length} folders, expected one`);
+  const event = flags.text("event") ?? null;
+  const band = flags.pair("band", POSITIVE);
+  if ((event === null) === (band === undefined))
+    throw flags.error(`--event, --band: found ${event === null ? "neither" : "both"}, expected one of them`);
+  const mchirp = flags.pair("mchirp", POSITIVE);
+  if (mchirp === undefined) throw flags.error("--mchirp: found nothing, expected two numbers, such as 25,30");
+  const q = [flags.number("q-min", SHARE) ?? 0.2, flags.number("q-max", SHARE) ?? 1] as const;
+  if (!(q[0] < q[1])) throw flags.error(`--q-min: found ${q[0]}, expected less than --q-max (${q[1]})`);
   return {
-    out: positionals[0],
-    event: event ?? null,
-    band: band === undefined ? null : bandOf(pair("--band", band, POSITIVE), number("df", 2 ** -5, POSITIVE)),
-    phaseTolerance: number("phase-tolerance", 0.05, POSITIVE),
-    ...{ mchirp, q },
-    n: number("n", undefined, COUNT),
-    seed: number("seed", 0, WHOLE),
-    draw: oneOf("--draw", text("draw") ?? "log", MASS_DRAWS, COMMAND),
-    mchirpPower: number("mchirp-power", -1.7, FINITE),
-    incFaceonFactor:
-      text("inc-faceon-factor") === undefined ? null : number("inc-faceon-factor", 1, POSITIVE),
-    approximant: text("approximant") ?? "IMRPhenomD",
-    harmonicModes: modesOf(text("modes")),
-    phenomXPrecVersion: text(PREC_FLAG) === undefined ? null : number(PREC_FLAG, 0, WHOLE),
-    fRef: number("f-ref", 50, POSITIVE),
-    lal: text("lal") ?? null,
-    blocksize: number("blocksize", 4096, COUNT),
-    nProcs: text("n-procs") === undefined ? undefined : number("n-procs", 1, COUNT),
+    ...{ out: positionals[0], event, mchirp, q },
+    band: band === undefined ? null : bandOf(band, flags.number("df", POSITIVE) ?? 2 ** -5),
+    phaseTolerance: flags.number("phase-tolerance", POSITIVE) ?? 0.05,
+    n: flags.required("n", whole(1, MOST_SAMPLES)),
+    seed: flags.number("seed", whole(0)) ?? 0,
+    draw: oneOf("--draw", flags.text("draw") ?? "log", MASS_DRAWS, COMMAND),
+    mchirpPower: flags.number("mchirp-power", FINITE) ?? -1.7,
+    incFaceonFactor: flags.number("inc-faceon-factor", POSITIVE) ?? null,
+    approximant: flags.text("approximant") ?? "IMRPhenomD",
+    harmonicModes: modesOf(flags),
+    phenomXPrecVersion: flags.number("phenomx-prec-version", whole(0)) ?? null,
+    fRef: flags.number("f-ref", POSITIVE) ?? 50,
+    lal: flags.text("lal") ?? null,
+    blocksize: flags.number("blocksize", whole(1, MOST_SAMPLES)) ?? 4096,
+    nProcs: flags.threads(),
   };
 }
 
-interface Check {
-  readonly is: (x: number) => boolean;
-  readonly expected: string;
-}
-
-const MOST_SAMPLES = 2 ** 31 - 1;
-const POSITIVE: Check = { is: (x) => x > 0 && Number.isFinite(x), expected: "a number above 0" };
-const FINITE: Check = { is: Number.isFinite, expected: "a number" };
-const FRACTION: Check = { is: (x) => x > 0 && x <= 1, expected: "a number above 0 and at most 1" };
-const WHOLE: Check = {
-  is: (x) => Number.isSafeInteger(x) && x >= 0,
-  expected: "a whole number of at least 0",
-};
-const COUNT: Check = {
-  is: (x) => Number.isInteger(x) && x >= 1 && x <= MOST_SAMPLES,
-  expected: "a whole number of at least 1",
-};
-
-function numberOf(
-  name: string,
-  text: string | undefined,
-  fallback: number | undefined,
-  check: Check,
-): number {
-  if (text === undefined && fallback !== undefined) return fallback;
-  const value = (text ?? "").trim() === "" ? Number.NaN : Number(text);
-  if (check.is(value)) return value;
-  throw usage(`${name}: found ${text || "nothing"}, expected ${check.expected}`);
-}
-
-function pair(name: string, text: string | undefined, check: Check): readonly [number, number] {
-  const parts = (text ?? "").split(",");
-  if (parts.length !== 2)
-    throw usage(`${name}: found ${text || "nothing"}, expected two numbers, such as 25,30`);
-  const [low, high] = parts.map((part) => numberOf(name, part, undefined, check));
-  if (!(low < high)) throw usage(`${name}: found ${text}, expected the smaller number first`);
-  return [low, high];
-}
-
+/** The first and the last bin lie on the grid and within the band. */
 const bandOf = ([f0, f1]: readonly [number, number], df: number) => {
-  // The first and the last bin lie on the grid and within the band.
   return { f0: Math.ceil(f0 / df) * df, f1: Math.floor(f1 / df) * df, df };
 };
 
-function modesOf(text: string | undefined): (readonly [number, number])[] | null {
-  if (text === undefined) return null;
-  return text.split(",").map((word) => {
+function modesOf(flags: FlagValues): (readonly [number, number])[] | null {
+  const words = flags.text("modes")?.split(",");
+  if (words === undefined) return null;
+  return words.map((word) => {
     const [, l, m] = /^(\d)(\d)$/.exec(word.trim()) ?? [];
     if (l === undefined || Number(m) > Number(l) || Number(l) < 2)
-      throw usage(`--modes: found ${word}, expected l and m in two digits, such as 22,21,33`);
+      throw flags.error(`--modes: found ${word}, expected l and m in two digits, such as 22,21,33`);
     return [Number(l), Number(m)] as const;
   });
-}
-
-function usage(message: string): DotpeError {
-  return new DotpeError("usage", message, `\`${COMMAND} --help\` lists the options.`);
 }

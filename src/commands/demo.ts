@@ -1,18 +1,10 @@
 /** `dotpe-hpc demo [OUT]`: a real event from nothing to the answer, in seconds. */
 import { defineCommand } from "citty";
-import {
-  type CommandLine,
-  type FlagSpec,
-  flagOf,
-  type HelpPage,
-  parseCommandLine,
-  renderHelp,
-  wantsHelp,
-} from "../cli.ts";
-import type { DemoOptions, DemoResult } from "../demo/demo.ts";
-import { DotpeError } from "../errors.ts";
-import { createReporter } from "../report/progress.ts";
-import { printOut, printProgress } from "./print.ts";
+import { type FlagSpec, flagOf, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import type { DemoOptions } from "../demo/demo.ts";
+import { FlagValues, whole } from "../flag-values.ts";
+import { printOut } from "./print.ts";
+import { reporterFor } from "./terminal.ts";
 
 const COMMAND = "dotpe-hpc demo";
 const DEFAULT_OUT = "dotpe-hpc-demo";
@@ -42,45 +34,28 @@ export default defineCommand({
   async run({ rawArgs }) {
     if (wantsHelp(rawArgs)) return printOut(renderHelp(HELP));
     const line = parseCommandLine(rawArgs, FLAGS);
+    const flags = new FlagValues(line.flags, COMMAND);
     const { DEFAULT_SAMPLES, runDemo } = await import("../demo/demo.ts");
-    const options = optionsOf(line, DEFAULT_SAMPLES);
+    const options = optionsOf(line.positionals, flags, DEFAULT_SAMPLES);
     const { demoJson, formatDemo } = await import("../demo/summary.ts");
-    const isOn = (name: string) => line.flags.get(name)?.value === true;
     const start = performance.now();
-    const result: DemoResult = await runDemo(
-      options,
-      createReporter({
-        ...{ write: printProgress, isTerminal: process.stderr.isTTY === true },
-        ...{ columns: process.stderr.columns || undefined, quiet: isOn("quiet") },
-      }),
-    );
+    const result = await runDemo(options, reporterFor(flags.isOn("quiet")));
     const seconds = (performance.now() - start) / 1000;
-    await printOut(isOn("json") ? demoJson(result, seconds) : formatDemo(result, seconds));
+    await printOut(flags.isOn("json") ? demoJson(result, seconds) : formatDemo(result, seconds));
   },
 });
-
-function optionsOf({ positionals, flags }: CommandLine, samples: number): DemoOptions {
-  if (positionals.length > 1) throw usage(`OUT: found ${positionals.length} folders, expected one at most`);
-  const whole = (name: string, least: number, most: number) => {
-    const text = flags.get(name)?.value;
-    if (text === undefined) return undefined;
-    const value = /^\d+$/.test(String(text)) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw usage(`--${name}: found ${text || "nothing"}, expected a whole number from ${least} to ${most}`);
-  };
-  return {
-    out: positionals[0] ?? DEFAULT_OUT,
-    n: whole("n", LEAST_SAMPLES, MOST_SAMPLES) ?? samples,
-    seed: whole("seed", 0, Number.MAX_SAFE_INTEGER) ?? 0,
-    nProcs: whole("n-procs", 1, MOST_PROCS),
-  };
-}
 
 /** Fewer find no waveform that fits. */
 const LEAST_SAMPLES = 256;
 const MOST_SAMPLES = 2 ** 24;
-const MOST_PROCS = 4096;
 
-function usage(message: string): DotpeError {
-  return new DotpeError("usage", message, `\`${COMMAND} --help\` lists the options.`);
+function optionsOf(positionals: readonly string[], flags: FlagValues, samples: number): DemoOptions {
+  if (positionals.length > 1)
+    throw flags.error(`OUT: found ${positionals.length} folders, expected one at most`);
+  return {
+    out: positionals[0] ?? DEFAULT_OUT,
+    n: flags.number("n", whole(LEAST_SAMPLES, MOST_SAMPLES)) ?? samples,
+    seed: flags.number("seed", whole(0)) ?? 0,
+    nProcs: flags.threads(),
+  };
 }

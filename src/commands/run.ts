@@ -3,11 +3,11 @@ import { defineCommand } from "citty";
 import { type HelpPage, renderHelp, wantsHelp } from "../cli.ts";
 import { RUN_FLAGS } from "../option-table.ts";
 import { type Options, parseRunOptions } from "../options.ts";
-import { createReporter } from "../report/progress.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { formatPlan, formatSummary, summaryJson } from "../report/summary.ts";
 import type { Inputs } from "../stages/setup.ts";
-import { printOut, printProgress } from "./print.ts";
+import { printOut } from "./print.ts";
+import { reporterFor } from "./terminal.ts";
 
 const HELP: HelpPage = {
   summary: "Posterior and evidence of one gravitational-wave event from banks of waveforms.",
@@ -37,12 +37,7 @@ export default defineCommand({
       return (await import("./run-module.ts")).runModule(rawArgs);
     }
     const options = parseRunOptions(rawArgs);
-    const reporter = createReporter({
-      write: printProgress,
-      isTerminal: process.stderr.isTTY === true,
-      columns: process.stderr.columns || undefined,
-      quiet: options.quiet,
-    });
+    const reporter = reporterFor(options.quiet);
     if (options.dryRun) await showPlan(options, reporter);
     else if (options.autotuneOnly) await showSetting(options, reporter);
     else await showResult(options, reporter);

@@ -11,9 +11,11 @@ import {
   wantsHelp,
 } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
+import { FlagValues, type NumberRange, SHARE, whole } from "../flag-values.ts";
 import type { SearchName } from "../tune/search.ts";
 import { printOut, printProgress } from "./print.ts";
 
+const COMMAND = "dotpe-hpc tune";
 const WHAT = "What is tuned for (without EVENT and BANK: made-up data of the usual sizes)";
 const HOW = "How";
 const MEMORY = "What is remembered";
@@ -74,7 +76,7 @@ export default defineCommand({
   async run({ rawArgs }) {
     if (wantsHelp(rawArgs)) return printOut(renderHelp(HELP));
     const line = parseCommandLine(rawArgs, FLAGS);
-    const is = (name: string) => line.flags.get(name)?.value === true;
+    const values = new FlagValues(line.flags, COMMAND);
     const memory = ["list", "clear", "export", "import"].filter((name) => line.flags.has(name));
     if (memory.length > 1)
       throw new DotpeError(
@@ -83,17 +85,12 @@ export default defineCommand({
         "Call them one by one.",
       );
     if (memory.length === 1)
-      return (await import("./tune-memory.ts")).remembered(memory[0], textOf(line, memory[0]));
+      return (await import("./tune-memory.ts")).remembered(memory[0], values.text(memory[0]));
     const { runTune } = await import("./tune-run.ts");
-    const tell = is("quiet") ? () => {} : printProgress;
-    await printOut(await runTune(await requestOf(line), tell));
+    const tell = values.isOn("quiet") ? () => {} : printProgress;
+    await printOut(await runTune(await requestOf(line, values), tell));
   },
 });
-
-const textOf = ({ flags }: CommandLine, name: string): string | undefined => {
-  const value = flags.get(name)?.value;
-  return typeof value === "string" ? value : undefined;
-};
 
 export interface TuneCommand {
   readonly inputs: readonly string[];
@@ -112,11 +109,9 @@ export interface TuneCommand {
 /** Flags that mean what they mean for `run`, and are checked as there. */
 const AS_FOR_RUN = ["n-ext", "n-phi", "n-t", "kernel", "placement", "numa", "reserve", "memory-fraction"];
 
-async function requestOf(line: CommandLine): Promise<TuneCommand> {
-  const { flags, positionals } = line;
-  const text = (name: string) => textOf(line, name);
+async function requestOf({ flags, positionals }: CommandLine, values: FlagValues): Promise<TuneCommand> {
   const listOf = (name: string) => (flags.get(name)?.value as string[] | undefined) ?? [];
-  const event = text("event");
+  const event = values.text("event");
   const inputs = [...(event === undefined ? [] : [event]), ...positionals, ...listOf("bank")];
   if (inputs.length === 1)
     throw new DotpeError("usage", "no bank folder given", "Give EVENT and BANK, or neither.");
@@ -130,51 +125,31 @@ async function requestOf(line: CommandLine): Promise<TuneCommand> {
     import("../tune/module-options.ts"),
     import("../tune/search.ts"),
   ]);
-  const search = text("search");
+  const search = values.text("search");
   return {
-    ...{ inputs, benchmark: text("benchmark"), given: optionPairs(listOf("benchmark-option")) },
-    runFlags: AS_FOR_RUN.flatMap((name) => (flags.has(name) ? [`--${name}`, text(name) ?? ""] : [])),
-    budgetSeconds: seconds(text("budget") ?? "20s"),
-    search: search === undefined ? undefined : oneOf("--search", search, SEARCHES, "dotpe-hpc tune"),
-    seed: number("--seed", text("seed") ?? "0", 0, 2 ** 31 - 1, "a whole number of at least 0"),
-    mostBytes: megabytes(text("max-memory-per-worker")),
-    memoryFraction: number(
-      "--memory-fraction",
-      text("memory-fraction") ?? "0.8",
-      1e-6,
-      1,
-      "a number above 0 and at most 1",
-    ),
-    ...{ json: flags.get("json")?.value === true, retune: flags.get("retune")?.value === true },
+    ...{ inputs, benchmark: values.text("benchmark"), given: optionPairs(listOf("benchmark-option")) },
+    runFlags: AS_FOR_RUN.flatMap((name) => (flags.has(name) ? [`--${name}`, values.text(name) ?? ""] : [])),
+    budgetSeconds: seconds(values),
+    search: search === undefined ? undefined : oneOf("--search", search, SEARCHES, COMMAND),
+    seed: values.number("seed", whole(0, 2 ** 31 - 1)) ?? 0,
+    mostBytes: megabytes(values),
+    memoryFraction: values.number("memory-fraction", SHARE) ?? 0.8,
+    ...{ json: values.isOn("json"), retune: values.isOn("retune") },
   };
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, min: 60, h: 3600 };
+const BUDGET: NumberRange = { holds: (x) => x >= 1 && x <= 86_400, expected: "1s to 24h" };
+const MEGABYTES: NumberRange = { holds: (x) => x >= 1 && x <= 1e9, expected: "megabytes, at least 1" };
 
-function seconds(text: string): number {
+function seconds(values: FlagValues): number {
+  const text = values.text("budget") ?? "20s";
   const [, found = "", unit = "s"] = /^([\d.]+)(s|min|h)?$/.exec(text) ?? [];
-  return number("--budget", found && `${Number(found) * UNITS[unit]}`, 1, 86_400, "1s to 24h", text);
+  return values.parse("budget", found && `${Number(found) * UNITS[unit]}`, BUDGET, text);
 }
 
-function megabytes(text: string | undefined): number | undefined {
+function megabytes(values: FlagValues): number | undefined {
+  const text = values.text("max-memory-per-worker");
   if (text === undefined) return undefined;
-  const found = text.replace(/MB$/i, "");
-  return 1e6 * number("--max-memory-per-worker", found, 1, 1e9, "megabytes, at least 1");
-}
-
-function number(
-  name: string,
-  text: string,
-  least: number,
-  most: number,
-  expected: string,
-  found = text,
-): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (value >= least && value <= most) return value;
-  throw new DotpeError(
-    "usage",
-    `${name}: found ${found || "nothing"}, expected ${expected}`,
-    "`dotpe-hpc tune --help` lists the options.",
-  );
+  return 1e6 * values.parse("max-memory-per-worker", text.replace(/MB$/i, ""), MEGABYTES, text);
 }
