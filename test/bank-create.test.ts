@@ -7,7 +7,7 @@ import { BankReader, bankFiles } from "../src/gw/bank-reader.ts";
 import { readEvent } from "../src/gw/event.ts";
 import { sha256OfFile } from "../src/io/sha256.ts";
 import { SILENT_REPORTER } from "../src/report/reporter.ts";
-import { runBinary } from "./helpers.ts";
+import { BINARY, runBinary } from "./helpers.ts";
 import { expectRejection, FIXTURES, temporaryFolder } from "./io-helpers.ts";
 
 const FOLDER = temporaryFolder();
@@ -90,6 +90,20 @@ test("the files do not depend on the number of threads, nor on an interruption",
   const again = await create("three", { nProcs: 2 });
   expect(again.made).toBe(64 + 22);
   expect(contentOf("three")).toEqual(contentOf("one"));
+});
+
+test("a killed command goes on where it was", async () => {
+  const flags = ["--event", EVENT, "--mchirp", "25,30", "--n", "8000", "--blocksize", "250", "--quiet"];
+  const whole = await runBinary(["bank", "create", join(FOLDER, "whole"), ...flags]);
+  expect(whole.code).toBe(0);
+  const out = join(FOLDER, "killed");
+  const child = Bun.spawn([BINARY, "bank", "create", out, ...flags], { stdout: "ignore", stderr: "ignore" });
+  while (child.exitCode === null && !existsSync(join(out, "waveforms/phase_block_3.npy"))) await Bun.sleep(1);
+  child.kill("SIGKILL");
+  await child.exited;
+  const again = await runBinary(["bank", "create", out, ...flags, "--json"]);
+  expect([again.code, JSON.parse(again.stdout).made < 8000]).toEqual([0, true]);
+  expect(contentOf("killed")).toEqual(contentOf("whole"));
 });
 
 test("what is in the folder already is never overwritten", async () => {
