@@ -4,8 +4,8 @@ import { LANES, ROW_KIND, type Steps } from "../../kernels/pack-table.ts";
 import { amplitudeSteps, larger, orderedBits, predictLanes, writeRoot } from "../../kernels/ref-pack.ts";
 import { LaneWriter } from "./lane-writer.ts";
 
-/** Of zstd: measured, see docs/banks.md. Higher ones gain less than a percent. */
-export const LEVEL: Record<PackMode, number> = { exact: 3, rounded: 9 };
+/** Of zstd. Higher ones gain a percent and are slower; the plain lower bits of numbers cannot be compressed further. */
+export const LEVEL: Record<PackMode, number> = { exact: 1, rounded: 12 };
 /** A value that no stream holds is rounded to so small a part of its step. */
 const FINE = 2 ** -6;
 /** Numbers of steps of which doubles hold every one. */

@@ -47,7 +47,7 @@ export interface PackedBank {
 }
 
 /** Raw bytes of a chunk, at most, if it has more than LANES samples. */
-const CHUNK_BYTES = 2 ** 20;
+const CHUNK_BYTES = 2 ** 19;
 const TAPS = { exact: 8, rounded: 6 } as const;
 /** Of `halvingOrder`. */
 const STRIDE = 32;
@@ -59,7 +59,7 @@ const FLOOR = 2 ** -4;
 /** And below this part of the largest of the bank. */
 const LEAST = 2 ** -30;
 /** Standard deviations of the change of a ln likelihood that the tolerance covers. */
-const SIGMAS = 4;
+const SIGMAS = 6;
 /** A step finer than this is beyond what doubles of a phase hold. */
 const FINEST = 1e-10;
 
