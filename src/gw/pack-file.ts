@@ -178,7 +178,7 @@ export function encodeIndex(length_c: ArrayLike<number>, crc_c: ArrayLike<number
   return new Uint8Array(view.buffer);
 }
 
-/** scale (b), weights (r, t, k): doubles, in the rounded code single precision; kinds (r); classes and shifts (r, t). */
+/** scale (b), weights (t, r, k): doubles, in the rounded code single precision; kinds (r); classes and shifts (t, r). */
 function modelBytes({ mode, bins, modes, taps }: PackHeader): number {
   const n_r = 4 * modes.length;
   return 8 * bins + n_r * bins * taps * (mode === "rounded" ? 4 : 8) + n_r + 2 * n_r * bins;
@@ -186,13 +186,13 @@ function modelBytes({ mode, bins, modes, taps }: PackHeader): number {
 
 /** The model as bytes. @param model its weights fit single precision in the rounded code */
 export function encodeModel({ prediction, steps, scale_b }: PackModel): Uint8Array {
-  const { weight_rtk, kind_r, class_rt, shift_rt } = prediction;
-  const weights = steps === null ? weight_rtk : Float32Array.from(weight_rtk);
+  const { weight_trk, kind_r, class_tr, shift_tr } = prediction;
+  const weights = steps === null ? weight_trk : Float32Array.from(weight_trk);
   const parts = [
     new Uint8Array(Float64Array.from(scale_b).buffer),
     new Uint8Array(weights.buffer, weights.byteOffset, weights.byteLength),
     Uint8Array.from(kind_r),
-    ...[class_rt, shift_rt],
+    ...[class_tr, shift_tr],
   ];
   return Buffer.concat(parts);
 }
@@ -208,8 +208,8 @@ function readModel(path: string, frame: Uint8Array, header: PackHeader): PackMod
     mode === "exact"
       ? new Float64Array(bytes.buffer, 8 * n_b, n_weights)
       : new Float32Array(bytes.buffer, 8 * n_b, n_weights);
-  const weight_rtk = sharedF64(n_weights);
-  weight_rtk.set(weights);
+  const weight_trk = sharedF64(n_weights);
+  weight_trk.set(weights);
   let at = 8 * n_b + weights.byteLength;
   const kind_r = sharedI32(n_r);
   kind_r.set(bytes.subarray(at, at + n_r));
@@ -219,15 +219,15 @@ function readModel(path: string, frame: Uint8Array, header: PackHeader): PackMod
     values_rt.set(bytes.subarray(start, start + n_r * n_b));
     return values_rt;
   };
-  const [class_rt, shift_rt] = [bytesOf(at), bytesOf(at + n_r * n_b)];
+  const [class_tr, shift_tr] = [bytesOf(at), bytesOf(at + n_r * n_b)];
   if (kind_r.some((kind, r) => kind > ROW_KIND.likePlus || (kind !== ROW_KIND.own && r % 2 === 0)))
     throw bad(path, "model: found an unknown kind of row");
-  if (class_rt.some((kind) => kind >= N_CLASSES)) throw bad(path, "model: found an unknown class");
-  if (shift_rt.some((shift) => shift > MAX_SHIFT[mode])) throw bad(path, "model: found too large a shift");
-  if (![scale_b, weight_rtk].every((values) => values.every(Number.isFinite)))
+  if (class_tr.some((kind) => kind >= N_CLASSES)) throw bad(path, "model: found an unknown class");
+  if (shift_tr.some((shift) => shift > MAX_SHIFT[mode])) throw bad(path, "model: found too large a shift");
+  if (![scale_b, weight_trk].every((values) => values.every(Number.isFinite)))
     throw bad(path, "model: found a number that is not finite");
   const { bin_t, tap_tk, near_tc } = orderOf(mode, n_b, n_k, stride);
-  const coding = { bin_t, tap_tk, weight_rtk, kind_r, class_rt, shift_rt };
+  const coding = { bin_t, tap_tk, weight_trk, kind_r, class_tr, shift_tr };
   const prediction: Prediction = { ...coding, n_k, n_b, n_m: modes.length };
   const steps = rounding === null ? null : { near_tc, ...stepsOf(rounding) };
   return { prediction, steps, scale_b, ones_b: onesOf(n_b) };

@@ -105,13 +105,13 @@ export function onesOf(n: number): Float64Array {
 }
 
 /** Bytes of each class's stream, and of the rests, for LANES samples. */
-export function streamBytes({ n_b, n_m, class_rt, shift_rt }: Prediction): Int32Array {
+export function streamBytes({ n_b, n_m, class_tr, shift_tr }: Prediction): Int32Array {
   const bytes = new Int32Array(N_CLASSES + 1);
   for (let r = 0; r < 4 * n_m; r++) {
     for (let t = 1; t < n_b; t++) {
-      const kind = class_rt[r * n_b + t];
+      const kind = class_tr[t * 4 * n_m + r];
       bytes[kind] += kind < FIRST_BYTES ? LANES / 2 : LANES;
-      bytes[N_CLASSES] += shift_rt[r * n_b + t];
+      bytes[N_CLASSES] += shift_tr[t * 4 * n_m + r];
     }
   }
   return bytes;

@@ -20,7 +20,7 @@ export const PACK_SYMBOLS = {
 export function bindPack(c: any): PackKernels {
   const coded = (x: Coded) => [x.codes, x.at, x.rests, x.others, x.firstOther, x.n_others];
   const predicted = (p: Prediction) => [
-    ...[p.bin_t, p.tap_tk, p.weight_rtk, p.kind_r, p.class_rt, p.shift_rt],
+    ...[p.bin_t, p.tap_tk, p.weight_trk, p.kind_r, p.class_tr, p.shift_tr],
     ...[p.n_k, p.n_b, p.n_m],
   ];
   return {

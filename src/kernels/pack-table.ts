@@ -26,12 +26,12 @@ export interface Prediction {
   /** Bins that were coded before, from which the one at t is predicted. */
   readonly tap_tk: Int32Array;
   /** prediction = w_0 x_0 + sum_k w_k (x_k - x_0), the terms added in the order of k; 0 if it is not finite. */
-  readonly weight_rtk: Float64Array;
+  readonly weight_trk: Float64Array;
   /** ROW_KIND of each row. */
   readonly kind_r: Int32Array;
   /** Class and shift of each row at each place. */
-  readonly class_rt: Uint8Array;
-  readonly shift_rt: Uint8Array;
+  readonly class_tr: Uint8Array;
+  readonly shift_tr: Uint8Array;
   readonly n_k: number;
   readonly n_b: number;
   readonly n_m: number;

@@ -22,7 +22,7 @@ export function predictLanes(
   r: number,
   t: number,
 ): void {
-  const { bin_t, tap_tk, weight_rtk, kind_r, n_k, n_b, n_m } = p;
+  const { bin_t, tap_tk, weight_trk, kind_r, n_k, n_b, n_m } = p;
   const row = r * n_b * LANES;
   if (kind_r[r] === ROW_KIND.likePlus) {
     const [from, at] = [row + bin_t[0] * LANES, row - n_b * LANES + bin_t[t] * LANES];
@@ -34,11 +34,11 @@ export function predictLanes(
           : x_rbl[at + l] + (x_rbl[from + l] - x_rbl[plus + l]);
     }
   } else {
-    const weight = (r * n_b + t) * n_k;
+    const weight = (t * 4 * n_m + r) * n_k;
     const base = row + tap_tk[t * n_k] * LANES;
-    for (let l = 0; l < LANES; l++) guess_l[l] = weight_rtk[weight] * x_rbl[base + l];
+    for (let l = 0; l < LANES; l++) guess_l[l] = weight_trk[weight] * x_rbl[base + l];
     for (let k = 1; k < n_k; k++) {
-      const w = weight_rtk[weight + k];
+      const w = weight_trk[weight + k];
       const at = row + tap_tk[t * n_k + k] * LANES;
       for (let l = 0; l < LANES; l++) guess_l[l] += w * (x_rbl[at + l] - x_rbl[base + l]);
     }
@@ -112,7 +112,7 @@ class LaneReader {
 const bits = new Int32Array(2);
 
 function unpackExact(x_rbl: Float64Array, coded: Coded, p: Prediction): number {
-  const { bin_t, n_b, n_m, class_rt, shift_rt } = p;
+  const { bin_t, n_b, n_m, class_tr, shift_tr } = p;
   const guess_l = new Float64Array(LANES);
   const words = new Int32Array(x_rbl.buffer, x_rbl.byteOffset, 2 * x_rbl.length);
   const lanes = new LaneReader(coded);
@@ -120,7 +120,7 @@ function unpackExact(x_rbl: Float64Array, coded: Coded, p: Prediction): number {
     for (let r = 0; r < 4 * n_m; r++) {
       const to = (r * n_b + bin_t[t]) * LANES;
       if (t > 0) {
-        lanes.read(class_rt[r * n_b + t], shift_rt[r * n_b + t]);
+        lanes.read(class_tr[t * 4 * n_m + r], shift_tr[t * 4 * n_m + r]);
         predictLanes(guess_l, x_rbl, p, r, t);
       }
       for (let l = 0; l < LANES; l++) {
@@ -191,7 +191,7 @@ function unpackSteps(
   prediction: Prediction,
   steps: Steps,
 ): number {
-  const { bin_t, n_b, n_m, class_rt, shift_rt } = prediction;
+  const { bin_t, n_b, n_m, class_tr, shift_tr } = prediction;
   const [step_l, guess_l] = [0, 1].map(() => new Float64Array(LANES));
   const lanes = new LaneReader(coded);
   for (let t = 0; t < n_b; t++) {
@@ -202,7 +202,7 @@ function unpackSteps(
         const r = 2 * row + p;
         const isPhase = row >= n_m;
         if (t > 0) {
-          lanes.read(class_rt[r * n_b + t], shift_rt[r * n_b + t]);
+          lanes.read(class_tr[t * 4 * n_m + r], shift_tr[t * 4 * n_m + r]);
           predictLanes(guess_l, x_rbl, prediction, r, t);
         }
         for (let l = 0; l < LANES; l++) {

@@ -85,7 +85,7 @@ export class ChunkEncoder {
   private encodeExact(): void {
     const { lanes, x_rbl, guess_l } = this;
     const { prediction } = this.model;
-    const { bin_t, n_b, n_m, class_rt, shift_rt } = prediction;
+    const { bin_t, n_b, n_m, class_tr, shift_tr } = prediction;
     const [own, other] = [new Int32Array(2), new Int32Array(2)];
     for (let t = 0; t < n_b; t++) {
       for (let r = 0; r < 4 * n_m; r++) {
@@ -95,7 +95,7 @@ export class ChunkEncoder {
           continue;
         }
         predictLanes(guess_l, x_rbl, prediction, r, t);
-        const [kind, shift] = [class_rt[r * n_b + t], shift_rt[r * n_b + t]];
+        const [kind, shift] = [class_tr[t * 4 * n_m + r], shift_tr[t * 4 * n_m + r]];
         for (let l = 0; l < LANES; l++) {
           const x = x_rbl[from + l];
           orderedBits(own, x);
@@ -112,7 +112,7 @@ export class ChunkEncoder {
   private encodeSteps(steps: Steps): void {
     const { x_rbl, decoded_rbl, root_pbl, guess_l, step_l, lanes } = this;
     const { prediction } = this.model;
-    const { bin_t, n_b, n_m, kind_r, class_rt, shift_rt } = prediction;
+    const { bin_t, n_b, n_m, kind_r, class_tr, shift_tr } = prediction;
     for (let t = 0; t < n_b; t++) {
       const b = bin_t[t];
       for (let p = 0; p < 2; p++) {
@@ -130,7 +130,7 @@ export class ChunkEncoder {
             }
           } else {
             predictLanes(guess_l, decoded_rbl, prediction, r, t);
-            this.writeSteps(class_rt[r * n_b + t], shift_rt[r * n_b + t], row, at);
+            this.writeSteps(class_tr[t * 4 * n_m + r], shift_tr[t * 4 * n_m + r], row, at);
           }
           if (row === n_m - 1) writeRoot(root_pbl, decoded_rbl, p, b, prediction);
         }

@@ -20,10 +20,10 @@ export interface FitPlan {
   readonly floor: number;
   readonly least: number;
   /** Outputs. Shared. */
-  readonly weight_rtk: Float64Array;
+  readonly weight_trk: Float64Array;
   readonly kind_r: Int32Array;
-  readonly class_rt: Uint8Array;
-  readonly shift_rt: Uint8Array;
+  readonly class_tr: Uint8Array;
+  readonly shift_tr: Uint8Array;
 }
 
 /** Times that a fit is weighted anew by what it left. */
@@ -46,6 +46,14 @@ export function openFit(plan: FitPlan): TaskRunner<null> {
   return { run: (r) => row.fit(r), result: () => null };
 }
 
+/** How what is left at one place is written. */
+interface Choice {
+  /** Of a value, on average. */
+  readonly bits: number;
+  readonly kind: number;
+  readonly shift: number;
+}
+
 class RowFit {
   private readonly n_b: number;
   private readonly solver: LeastSquares;
@@ -60,9 +68,6 @@ class RowFit {
   /** What is left of each sample's value, in units of the code. */
   private readonly left_s: Float64Array;
   private readonly bits_c = [new Int32Array(2), new Int32Array(2)];
-  /** Sum of the bits of all values of the row, as it is predicted last. */
-  private bits = 0;
-
   constructor(private readonly plan: FitPlan) {
     const { n_s, n_k, fbin } = plan;
     this.n_b = fbin.length;
@@ -73,20 +78,34 @@ class RowFit {
   }
 
   fit(r: number): void {
-    const { mode, kind_r, class_rt, shift_rt } = this.plan;
+    const { mode, kind_r } = this.plan;
     if (mode === "rounded") this.round(r);
     else this.rounded_bs.set(this.rowOf(r));
-    const { n_b } = this;
-    this.bits = 0;
-    for (let t = 1; t < n_b; t++) this.fitPlace(r, t);
-    kind_r[r] = ROW_KIND.own;
-    if (r % 2 === 0) return;
-    const own = [class_rt, shift_rt].map((of) => of.slice(r * n_b, (r + 1) * n_b));
-    const bits = this.bits;
-    this.bits = 0;
-    for (let t = 1; t < n_b && this.bits < bits; t++) this.placeLikePlus(r, t);
-    if (this.bits < bits) kind_r[r] = ROW_KIND.likePlus;
-    else for (const [k, of] of [class_rt, shift_rt].entries()) of.set(own[k], r * n_b);
+    const own = this.choicesOf((t) => this.fitPlace(r, t));
+    const like = r % 2 === 1 ? this.choicesOf((t) => this.placeLikePlus(r, t), own.bits) : own;
+    const best = like.bits < own.bits ? like : own;
+    kind_r[r] = best === own ? ROW_KIND.own : ROW_KIND.likePlus;
+    this.keep(r, best);
+  }
+
+  /** Class and shift at every place, as long as all take fewer bits than `most`. */
+  private choicesOf(choose: (t: number) => Choice, most = Infinity): { bits: number; choices: Choice[] } {
+    const choices: Choice[] = [];
+    let bits = 0;
+    for (let t = 1; t < this.n_b && bits < most; t++) {
+      const choice = choose(t);
+      choices.push(choice);
+      bits += choice.bits;
+    }
+    return { bits, choices };
+  }
+
+  private keep(r: number, { choices }: { choices: readonly Choice[] }): void {
+    const { class_tr, shift_tr, n_m } = this.plan;
+    for (const [k, { kind, shift }] of choices.entries()) {
+      class_tr[(k + 1) * 4 * n_m + r] = kind;
+      shift_tr[(k + 1) * 4 * n_m + r] = shift;
+    }
   }
 
   private rowOf(r: number): Float64Array {
@@ -123,7 +142,7 @@ class RowFit {
   }
 
   /** What is left if the row is predicted from plus, decoded such that the constant between them is the row's own. */
-  private placeLikePlus(r: number, t: number): void {
+  private placeLikePlus(r: number, t: number): Choice {
     const { n_s, n_m, order, mode } = this.plan;
     const [x_bs, plus_bs] = [this.rowOf(r), this.rowOf(r - 1)];
     const [first, at] = [order.bin_t[0] * n_s, order.bin_t[t] * n_s];
@@ -136,7 +155,7 @@ class RowFit {
       const known = Number.isFinite(guess) ? guess : 0;
       this.left_s[s] = mode === "exact" ? this.unitsBetween(x, known) : (x - known) / this.step_bs[at + s];
     }
-    this.classify(r, t);
+    return this.choose();
   }
 
   /** x - y in units of the last place. */
@@ -147,14 +166,15 @@ class RowFit {
     return (a[1] - b[1]) * 2 ** 32 + ((a[0] >>> 0) - (b[0] >>> 0));
   }
 
-  private fitPlace(r: number, t: number): void {
-    const { n_s, n_m, n_k, order, mode, weight_rtk } = this.plan;
+  private fitPlace(r: number, t: number): Choice {
+    const { n_s, n_m, n_k, order, mode, weight_trk } = this.plan;
     const { columns_ks, y_s, rounded_bs, error_s, weight_s, solver } = this;
     const x_bs = this.rowOf(r);
     const isPhase = r >= 2 * n_m;
     const n_taps = order.n_taps_t[t];
     const bin = order.bin_t[t];
-    const weights = weight_rtk.subarray((r * this.n_b + t) * n_k, (r * this.n_b + t + 1) * n_k).fill(0);
+    const place = (t * 4 * n_m + r) * n_k;
+    const weights = weight_trk.subarray(place, place + n_k).fill(0);
     weights.set(this.startingWeights(t));
     const base = order.tap_tk[t * n_k] * n_s;
     let n = 0;
@@ -194,7 +214,7 @@ class RowFit {
       for (let k = 0; k < n_k; k++) weights[k] = Math.fround(weights[k]);
       for (let s = 0; s < n_s; s++) left_s[s] = error_s[s] / this.step_bs[bin * n_s + s];
     }
-    this.classify(r, t);
+    return this.choose();
   }
 
   /** Weights before the fit: the polynomial through the taps; for bins outside them in the rounded code the nearest one. */
@@ -240,13 +260,13 @@ class RowFit {
   }
 
   /** Chooses the class and the shift that take the fewest bits. */
-  private classify(r: number, t: number): void {
-    const { n_s, class_rt, shift_rt, mode } = this.plan;
+  private choose(): Choice {
+    const { n_s, mode } = this.plan;
     const { left_s } = this;
     let logs = 0;
     for (let s = 0; s < n_s; s++) logs += Math.log2(Math.abs(left_s[s]) + 1);
     const middle = Math.floor(logs / n_s);
-    let best = { bits: Infinity, kind: 0, shift: 0 };
+    let best: Choice = { bits: Infinity, kind: 0, shift: 0 };
     for (let shift = Math.max(0, middle - SEARCH); shift <= Math.min(MAX_SHIFT[mode], middle + 2); shift++) {
       for (const isByte of [false, true]) {
         const { symbol, others } = this.symbolBits(shift, isByte ? 127 : 7);
@@ -257,9 +277,7 @@ class RowFit {
         best = { bits, kind, shift };
       }
     }
-    class_rt[r * this.n_b + t] = best.kind;
-    shift_rt[r * this.n_b + t] = best.shift;
-    this.bits += best.bits * n_s;
+    return best;
   }
 
   /** Bits of a symbol, and of the values that none can say, each on average. */

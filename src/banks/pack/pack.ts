@@ -130,15 +130,15 @@ async function fitModel(
   const plan: FitPlan = {
     ...{ mode, n_s, n_m, fbin: shareF64(config.fbin), x_rbs, order, n_k },
     ...{ step, floor: FLOOR, least: Math.max(LEAST * largest, 2 ** -1000) },
-    weight_rtk: sharedF64(n_r * n_b * n_k),
+    weight_trk: sharedF64(n_r * n_b * n_k),
     kind_r: sharedI32(n_r),
-    class_rt: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
-    shift_rt: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
+    class_tr: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
+    shift_tr: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
   };
   await pool.run("packFit", plan, n_r, onProgress);
-  const { weight_rtk, kind_r, class_rt, shift_rt, floor, least } = plan;
+  const { weight_trk, kind_r, class_tr, shift_tr, floor, least } = plan;
   const { bin_t, tap_tk, near_tc } = order;
-  const prediction = { bin_t, tap_tk, weight_rtk, kind_r, class_rt, shift_rt, n_k, n_b, n_m };
+  const prediction = { bin_t, tap_tk, weight_trk, kind_r, class_tr, shift_tr, n_k, n_b, n_m };
   const steps = step === 0 ? null : { near_tc, step, floor, least };
   return { prediction, steps, scale_b, ones_b: onesOf(n_b) };
 }

@@ -6,8 +6,8 @@
 
 typedef struct {
   const int32_t *bin_t, *tap_tk, *kind_r;
-  const double *weight_rtk;
-  const uint8_t *class_rt, *shift_rt;
+  const double *weight_trk;
+  const uint8_t *class_tr, *shift_tr;
   int64_t n_k, n_b, n_m;
 } prediction;
 
@@ -40,7 +40,7 @@ INLINE eight predict(const double *x_rbl, const prediction *p, int64_t r, int64_
       sum.v[j] = r < 2 * p->n_m ? x * (x0 / z0) : x + (x0 - z0);
     }
   } else {
-    const double *w = p->weight_rtk + (r * p->n_b + t) * p->n_k;
+    const double *w = p->weight_trk + (t * 4 * p->n_m + r) * p->n_k;
     const int32_t *tap = p->tap_tk + t * p->n_k;
     eight base = load8(row + (int64_t)tap[0] * LANES);
 #pragma GCC unroll 4
@@ -137,9 +137,9 @@ INLINE streams open_streams(const uint8_t *codes, const int32_t *at, const uint8
 
 int32_t dotpe_unpack_exact(double *x_rbl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
                            const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
-                           const int32_t *tap_tk, const double *weight_rtk, const int32_t *kind_r, const uint8_t *class_rt,
-                           const uint8_t *shift_rt, int32_t n_k, int32_t n_b, int32_t n_m) {
-  const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, class_rt, shift_rt, n_k, n_b, n_m};
+                           const int32_t *tap_tk, const double *weight_trk, const int32_t *kind_r, const uint8_t *class_tr,
+                           const uint8_t *shift_tr, int32_t n_k, int32_t n_b, int32_t n_m) {
+  const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_k, n_b, n_m};
   streams s = open_streams(codes, at, rests, others, first_other, n_others);
   /* Rows inside: they do not depend on each other, so the processor works on several at once. */
   for (int64_t t = 0; t < p.n_b; t++)
@@ -149,7 +149,7 @@ int32_t dotpe_unpack_exact(double *x_rbl, const uint8_t *codes, const int32_t *a
         if (!put_first(to, &s)) return -1;
         continue;
       }
-      const int kind = class_rt[r * p.n_b + t], shift = shift_rt[r * p.n_b + t];
+      const int kind = class_tr[t * 4 * p.n_m + r], shift = shift_tr[t * 4 * p.n_m + r];
       const i8s symbols = read_symbols(&s, kind);
       u64s n = (u64s)__builtin_convertvector(symbols, i64s) << shift;
       if (shift > 0) {
@@ -179,10 +179,10 @@ INLINE vd larger(vd a, vd b) {
 
 int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
                            const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
-                           const int32_t *tap_tk, const double *weight_rtk, const int32_t *kind_r, const uint8_t *class_rt,
-                           const uint8_t *shift_rt, int32_t n_k, int32_t n_b, int32_t n_m, const int32_t *near_tc,
+                           const int32_t *tap_tk, const double *weight_trk, const int32_t *kind_r, const uint8_t *class_tr,
+                           const uint8_t *shift_tr, int32_t n_k, int32_t n_b, int32_t n_m, const int32_t *near_tc,
                            double step, double floor, double least) {
-  const prediction p = {bin_t, tap_tk, kind_r, weight_rtk, class_rt, shift_rt, n_k, n_b, n_m};
+  const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_k, n_b, n_m};
   streams s = open_streams(codes, at, rests, others, first_other, n_others);
   for (int64_t t = 0; t < n_b; t++) {
     const int64_t b = bin_t[t];
@@ -203,7 +203,7 @@ int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes
         if (t == 0) {
           if (!put_first(to, &s)) return -1;
         } else {
-          const int kind = class_rt[r * p.n_b + t], shift = shift_rt[r * p.n_b + t];
+          const int kind = class_tr[t * 4 * p.n_m + r], shift = shift_tr[t * 4 * p.n_m + r];
           const i8s symbols = read_symbols(&s, kind);
           f64s n = __builtin_convertvector(__builtin_convertvector(symbols, i32s), f64s);
           if (shift > 0) {
