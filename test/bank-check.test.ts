@@ -8,8 +8,9 @@ import { type BankReport, checkBank } from "../src/banks/check.ts";
 import { checkPlan } from "../src/banks/check-job.ts";
 import { RowChecker } from "../src/banks/check-rows.ts";
 import { lookAtWaveforms, waveformChecks } from "../src/banks/check-waveforms.ts";
-import { type BankOptions, createBank } from "../src/banks/create.ts";
+import { createBank } from "../src/banks/create.ts";
 import { bankInfo } from "../src/banks/info.ts";
+import { BANK_DEFAULTS, type BankOptions } from "../src/banks/options.ts";
 import { packBank } from "../src/banks/pack/pack.ts";
 import { openBank } from "../src/gw/bank.ts";
 import { bankFiles } from "../src/gw/bank-reader.ts";
@@ -33,9 +34,16 @@ beforeAll(() => two.start());
 afterAll(() => two.close());
 
 const D_OPTIONS: BankOptions = {
-  ...{ out: "", event: EVENT, band: null, phaseTolerance: 0.05, mchirp: [26, 28.5], q: [0.2, 1] },
-  ...{ n: 256, seed: 1, draw: "log", mchirpPower: -1.7, incFaceonFactor: null, fRef: 50 },
-  ...{ approximant: "IMRPhenomD", harmonicModes: null, phenomXPrecVersion: null, lal: null, blocksize: 256, nProcs: 1 },
+  ...{
+    ...BANK_DEFAULTS,
+    out: "",
+    event: EVENT,
+    mchirp: [26, 28.5],
+    n: 256,
+    seed: 1,
+    blocksize: 256,
+    nProcs: 1,
+  },
 };
 
 const check = (folder: string, more: { event?: string; pool?: Pool } = {}) =>

@@ -1,7 +1,8 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type BankOptions, createBank } from "../src/banks/create.ts";
+import { createBank } from "../src/banks/create.ts";
+import { BANK_DEFAULTS, type BankOptions } from "../src/banks/options.ts";
 import { openBank } from "../src/gw/bank.ts";
 import { BankReader, bankFiles } from "../src/gw/bank-reader.ts";
 import { readEvent } from "../src/gw/event.ts";
@@ -14,16 +15,7 @@ const FOLDER = temporaryFolder();
 const EVENT = join(FIXTURES, "events/GW170814.npz");
 
 const OPTIONS: BankOptions = {
-  ...{ out: "", event: EVENT, band: null, phaseTolerance: 0.05, mchirp: [25, 30], q: [0.2, 1] },
-  ...{ n: 150, seed: 1, draw: "log", mchirpPower: -1.7, incFaceonFactor: null, fRef: 50 },
-  ...{
-    approximant: "IMRPhenomD",
-    harmonicModes: null,
-    phenomXPrecVersion: null,
-    lal: null,
-    blocksize: 64,
-    nProcs: 1,
-  },
+  ...{ ...BANK_DEFAULTS, out: "", event: EVENT, mchirp: [25, 30], n: 150, seed: 1, blocksize: 64, nProcs: 1 },
 };
 
 const create = (out: string, more: Partial<BankOptions> = {}) =>

@@ -12,29 +12,11 @@ import { sha256Of, sha256OfFile } from "../io/sha256.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { shareF64 } from "../workers/arena.ts";
 import { type BinGrid, binsOf } from "./bins.ts";
-import { type DrawOptions, drawSamples } from "./draws.ts";
+import { drawSamples } from "./draws.ts";
+import type { BankOptions } from "./options.ts";
 import { withPool } from "./threads.ts";
 import { finishFolder, missingBlocks, prepareFolder } from "./unfinished.ts";
 import { type BankShape, blockBytes, type MadeBlock, waveformPlan } from "./waveform-job.ts";
-
-export interface BankOptions extends Omit<DrawOptions, "aligned"> {
-  /** The folder to make. */
-  readonly out: string;
-  /** An event file, of which the bank takes band and grid; or a band of one's own. */
-  readonly event: string | null;
-  readonly band: BinGrid | null;
-  /** rad: how much the phases of two waveforms may differ more from bin to bin. */
-  readonly phaseTolerance: number;
-  readonly approximant: string;
-  /** null: those that the approximant has. */
-  readonly harmonicModes: readonly (readonly [number, number])[] | null;
-  /** null: LALSimulation's default. */
-  readonly phenomXPrecVersion: number | null;
-  readonly lal: string | null;
-  readonly blocksize: number;
-  /** undefined: as many as may be used. */
-  readonly nProcs: number | undefined;
-}
 
 export interface CreatedBank {
   readonly folder: string;

@@ -1,6 +1,6 @@
 /** `dotpe-hpc bank create OUT`: draws samples and makes their waveforms. */
-import type { BankOptions } from "../banks/create.ts";
 import { MASS_DRAWS } from "../banks/draws.ts";
+import { BANK_DEFAULTS, type BankOptions } from "../banks/options.ts";
 import {
   type FlagSpec,
   flagOf,
@@ -102,23 +102,24 @@ function optionsOf(positionals: readonly string[], flags: FlagValues): BankOptio
     throw flags.error(`--event, --band: found ${event === null ? "neither" : "both"}, expected one of them`);
   const mchirp = flags.pair("mchirp", POSITIVE);
   if (mchirp === undefined) throw flags.error("--mchirp: found nothing, expected two numbers, such as 25,30");
-  const q = [flags.number("q-min", SHARE) ?? 0.2, flags.number("q-max", SHARE) ?? 1] as const;
+  const usual = BANK_DEFAULTS;
+  const q = [flags.number("q-min", SHARE) ?? usual.q[0], flags.number("q-max", SHARE) ?? usual.q[1]] as const;
   if (!(q[0] < q[1])) throw flags.error(`--q-min: found ${q[0]}, expected less than --q-max (${q[1]})`);
   return {
     ...{ out: positionals[0], event, mchirp, q },
     band: band === undefined ? null : bandOf(band, flags.number("df", POSITIVE) ?? 2 ** -5),
-    phaseTolerance: flags.number("phase-tolerance", POSITIVE) ?? 0.05,
+    phaseTolerance: flags.number("phase-tolerance", POSITIVE) ?? usual.phaseTolerance,
     n: flags.required("n", whole(1, MOST_SAMPLES)),
-    seed: flags.number("seed", whole(0)) ?? 0,
-    draw: oneOf("--draw", flags.text("draw") ?? "log", MASS_DRAWS, COMMAND),
-    mchirpPower: flags.number("mchirp-power", FINITE) ?? -1.7,
+    seed: flags.number("seed", whole(0)) ?? usual.seed,
+    draw: oneOf("--draw", flags.text("draw") ?? usual.draw, MASS_DRAWS, COMMAND),
+    mchirpPower: flags.number("mchirp-power", FINITE) ?? usual.mchirpPower,
     incFaceonFactor: flags.number("inc-faceon-factor", POSITIVE) ?? null,
-    approximant: flags.text("approximant") ?? "IMRPhenomD",
+    approximant: flags.text("approximant") ?? usual.approximant,
     harmonicModes: modesOf(flags),
     phenomXPrecVersion: flags.number("phenomx-prec-version", whole(0)) ?? null,
-    fRef: flags.number("f-ref", POSITIVE) ?? 50,
+    fRef: flags.number("f-ref", POSITIVE) ?? usual.fRef,
     lal: flags.text("lal") ?? null,
-    blocksize: flags.number("blocksize", whole(1, MOST_SAMPLES)) ?? 4096,
+    blocksize: flags.number("blocksize", whole(1, MOST_SAMPLES)) ?? usual.blocksize,
     nProcs: flags.threads(),
   };
 }

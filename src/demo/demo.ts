@@ -2,7 +2,8 @@
 import { existsSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { version } from "../../package.json";
-import { type BankOptions, createBank } from "../banks/create.ts";
+import { createBank } from "../banks/create.ts";
+import { BANK_DEFAULTS, type BankOptions } from "../banks/options.ts";
 import { DotpeError } from "../errors.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { parseRunOptions } from "../options.ts";
@@ -46,19 +47,6 @@ const FACE_ON = 3;
 const MAX_DROP = 12;
 const N_EXT = 2048;
 const N_DRAWS = 10_000;
-/** Of the bank, as `bank create` has them if nothing is said. */
-const BANK_DEFAULTS = {
-  band: null,
-  phaseTolerance: 0.05,
-  draw: "log",
-  mchirpPower: 0,
-  harmonicModes: null,
-  phenomXPrecVersion: null,
-  lal: null,
-  fRef: 50,
-  blocksize: 4096,
-} as const;
-
 /** Says that a folder is a demo's; what the demo leaves beside it. */
 const MARK = "dotpe-hpc-demo.json";
 const PARTS = ["event", "bank", "run", "report.html"];
