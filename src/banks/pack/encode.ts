@@ -124,7 +124,7 @@ export class ChunkEncoder {
           if (t === 0) {
             for (let l = 0; l < LANES; l++) {
               const like = kind_r[r] === ROW_KIND.likePlus ? this.likePlus(r, at + l) : NaN;
-              const value = Number.isFinite(like) ? like : rounded(x_rbl[at + l], this.stepOf(row, at, l));
+              const value = rounded(Number.isFinite(like) ? like : x_rbl[at + l], this.stepOf(row, at, l));
               lanes.other(value);
               decoded_rbl[at + l] = value;
             }

@@ -203,6 +203,12 @@ class RowFit {
         weights[k + (isPhase ? 1 : 0)] = starting[k + (isPhase ? 1 : 0)] + solver.solution[k];
       predictInto();
     }
+    // As the file has them.
+    if (mode === "rounded") for (let k = 0; k < n_k; k++) weights[k] = Math.fround(weights[k]);
+    if (!weights.every(Number.isFinite)) {
+      weights.fill(0)[0] = 1;
+      predictInto();
+    }
     const { left_s } = this;
     if (mode === "exact") {
       for (let s = 0; s < n_s; s++) {
@@ -210,8 +216,6 @@ class RowFit {
         left_s[s] = this.unitsBetween(x, x - error_s[s]);
       }
     } else {
-      // As the file has them.
-      for (let k = 0; k < n_k; k++) weights[k] = Math.fround(weights[k]);
       for (let s = 0; s < n_s; s++) left_s[s] = error_s[s] / this.step_bs[bin * n_s + s];
     }
     return this.choose();

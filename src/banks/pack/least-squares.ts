@@ -36,7 +36,8 @@ export class LeastSquares {
         square += x * x;
       }
       columns.fill(0, at + n_rows, at + rows);
-      columns[at + n_rows + k] = ridge * Math.sqrt(square);
+      // An empty column is kept apart from the others, with the solution 0.
+      columns[at + n_rows + k] = square > 0 ? ridge * Math.sqrt(square) : 1;
     }
     for (let k = 0; k < n; k++) this.reflect(k, n, rows);
     for (let k = n - 1; k >= 0; k--) {
