@@ -243,6 +243,9 @@ async function findReference({ options, inputs, pool, report, work }: Context) {
   return reference;
 }
 
+/** Of each thread, tasks whose waveforms the disk is reading. */
+const TASKS_AHEAD = 2;
+
 function incoherentPlan(
   { options, inputs, work, pool }: Pick<Context, "options" | "inputs" | "work" | "pool">,
   reference: SingleReference,
@@ -255,6 +258,7 @@ function incoherentPlan(
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
     taskSize: itemsOfTask(work, items.i_j.length),
     batchSize: work.batchItems,
+    ahead: TASKS_AHEAD * work.n_procs,
   };
   return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);
 }

@@ -72,6 +72,9 @@ test("a reader finds any sample, whatever it read before, and keeps few files op
   for (const i of [95, 0, 33, 64, 31, 32, 95]) {
     const k = Math.floor(i / 32);
     expect(reader.blockEnd(i)).toBe(32 * (k + 1));
+    // Of another block: what is read next does not change by it.
+    const next = 32 * ((k + 1) % 3);
+    reader.prefetch(next, next + 32);
     reader.load(i, i + 1);
     const at = (i % 32) * size;
     expect(reader.phase.subarray(0, size)).toEqual(loadBlock(bank, k).phase.subarray(at, at + size));

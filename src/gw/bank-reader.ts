@@ -3,6 +3,7 @@ import { closeSync } from "node:fs";
 import { dirname } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { type OpenFile, openInput, readInto } from "../io/input.ts";
+import { fileHint } from "../kernels/native.ts";
 import type { PackKernels } from "../kernels/pack-table.ts";
 import { loadKernels } from "../kernels/table.ts";
 import { type Bank, blockPaths, N_POLARIZATIONS, REMAKE } from "./bank.ts";
@@ -64,6 +65,7 @@ export class BankReader {
   first = 0;
   end = 0;
   private open: OpenBlock[] = [];
+  private hint: ReturnType<typeof fileHint> | undefined;
   private readonly packed: PackReader | null;
 
   /** @param kernels that decode packed waveforms; all give the same numbers */
@@ -108,6 +110,25 @@ export class BankReader {
     this.end = end;
   }
 
+  /** Lets the system read the samples first <= i < end, all of one block, while the thread does something else. @throws as `load` */
+  prefetch(first: number, end: number): void {
+    this.hint ??= fileHint();
+    if (this.packed !== null) {
+      this.packed.prefetch(first, end, this.hint);
+      return;
+    }
+    const { blockSize, n_m, n_b, dataOffset_kc } = this.bank;
+    const k = Math.floor(first / blockSize);
+    const { files } = this.find(k);
+    const bytes = 8 * n_m * N_POLARIZATIONS * n_b;
+    for (let c = 0; c < 2; c++)
+      this.hint(
+        files[c].fd,
+        dataOffset_kc[2 * k + c] + (first - k * blockSize) * bytes,
+        (end - first) * bytes,
+      );
+  }
+
   private find(k: number): OpenBlock {
     const known = this.open.findIndex((open) => open.k === k);
     const found = known >= 0 ? this.open.splice(known, 1)[0] : openBlock(this.bank, k);
@@ -144,6 +165,13 @@ class PackReader {
     const size = 2 * header.modes.length * header.bins;
     const { amplitude, phase } = this.chunks;
     return [amplitude.subarray(l0 * size, l1 * size), phase.subarray(l0 * size, l1 * size)];
+  }
+
+  prefetch(first: number, end: number, hint: ReturnType<typeof fileHint>): void {
+    const { path, size, chunkItems, start_c } = this.pack;
+    this.file ??= openWaveforms(path, size);
+    const start = start_c[Math.floor(first / chunkItems)];
+    hint(this.file.fd, start, start_c[Math.ceil(end / chunkItems)] - start);
   }
 
   close(): void {

@@ -69,6 +69,8 @@ const THREAD_SYMBOLS = {
   dotpe_loosen: { args: [P, N], returns: "i32" },
 } as const;
 
+const FILE_SYMBOLS = { dotpe_will_need: { args: [N, L, L], returns: "void" } } as const;
+
 export interface LimitKernels {
   /** n times twelve vectors of multiply-adds; writes eight numbers. */
   fmaPeak(out: Float64Array, n: number): number;
@@ -104,6 +106,14 @@ export function threadTools(): ThreadTools {
     bind: (cpus) => c.dotpe_pin(Int32Array.from(cpus), cpus.length),
     loosen: (bound) => c.dotpe_loosen(Int32Array.from(bound), bound.length),
   };
+}
+
+/** Asks the system to read a part of a file before it is needed (bytes), and does not wait; does nothing without native kernels. */
+export function fileHint(): (fd: number, offset: number, length: number) => void {
+  const [best] = nativeVariants();
+  if (best === undefined) return () => {};
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  return (dlopen(best.path, FILE_SYMBOLS).symbols as any).dotpe_will_need;
 }
 
 let found: Variant[] | undefined;

@@ -203,13 +203,27 @@ export class SampleReader {
   }
 
   /** Loads as many of the items j0 <= j < j1 as follow each other in one block: reading them is then quick. */
-  load({ bank_j, i_j }: Items, j0: number, j1: number): void {
+  load(items: Items, j0: number, j1: number): void {
+    const first = items.i_j[j0];
+    this.banks[items.bank_j[j0]].load(first, first + this.following(items, j0, j1));
+  }
+
+  /** Says that the items j0 <= j < j1 will be read soon. */
+  prefetch(items: Items, j0: number, j1: number): void {
+    for (let j = j0; j < j1; ) {
+      const n = this.following(items, j, j1);
+      this.banks[items.bank_j[j]].prefetch(items.i_j[j], items.i_j[j] + n);
+      j += n;
+    }
+  }
+
+  /** How many of the items follow each other in one block, from j0 on. */
+  private following({ bank_j, i_j }: Items, j0: number, j1: number): number {
     const [bank, first] = [bank_j[j0], i_j[j0]];
-    const files = this.banks[bank];
-    const limit = Math.min(files.blockEnd(first), first + j1 - j0);
+    const limit = Math.min(this.banks[bank].blockEnd(first), first + j1 - j0);
     let end = first + 1;
     while (end < limit && bank_j[j0 + end - first] === bank && i_j[j0 + end - first] === end) end++;
-    files.load(first, end);
+    return end - first;
   }
 
   /** Whether sample i is loaded. */

@@ -47,6 +47,8 @@ export interface IncoherentPlan {
   /** Items of a task, and items that a thread reads at once. */
   readonly taskSize: number;
   readonly batchSize: number;
+  /** See `IncoherentSettings`. */
+  readonly ahead: number;
   /** Output (d, j); in single precision (j), summed over d, Infinity where it does not suffice. */
   readonly lnlike_dj: Float64Array;
 }
@@ -93,6 +95,8 @@ export interface IncoherentSettings {
   readonly single?: boolean;
   readonly taskSize: number;
   readonly batchSize: number;
+  /** So many tasks before it is done, a task's samples are asked for from the disk; 0 or not given: they are in memory. */
+  readonly ahead?: number;
 }
 
 export function planIncoherent(
@@ -118,6 +122,7 @@ export function planIncoherent(
     symmetric: settings.symmetric,
     single: settings.single ?? false,
     taskSize: settings.taskSize,
+    ahead: settings.ahead ?? 0,
     batchSize: settings.batchSize,
     lnlike_dj: sharedF64((settings.single ? 1 : reference.n_d) * items.i_j.length),
   };
@@ -193,7 +198,7 @@ function openTransform({ samples, grid, single }: IncoherentPlan, kernels: Kerne
 }
 
 export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunner<null> {
-  const { samples, items, phases, symmetric, single, taskSize, batchSize, lnlike_dj } = plan;
+  const { samples, items, phases, symmetric, single, taskSize, batchSize, ahead, lnlike_dj } = plan;
   const { n_bp, n_m, n_d, products } = samples;
   const n_mp = 2 * n_m;
   const n_j = items.i_j.length;
@@ -225,6 +230,10 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
   };
   return {
     run(task) {
+      if (ahead > 0) {
+        const next = (task + ahead) * taskSize;
+        reader.prefetch(items, next, Math.min(next + taskSize, n_j));
+      }
       const end = Math.min((task + 1) * taskSize, n_j);
       for (let j = task * taskSize; j < end; j += SHARE) {
         if (!reader.holds(items.bank_j[j], items.i_j[j])) reader.load(items, j, Math.min(j + batchSize, end));
