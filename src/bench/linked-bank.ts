@@ -16,7 +16,9 @@ const SAMPLES = "intrinsic_sample_bank.feather";
  */
 export function linkBank(from: string, to: string, n: number): void {
   if (existsSync(to)) throw new DotpeError("cannotCreate", `${to}: exists`, "Give a new folder.");
-  const { blocks, config } = openBank(from, "bank_0");
+  const { blocks, config, packed } = openBank(from, "bank_0");
+  if (packed !== null)
+    throw new DotpeError("usage", `${from}: found a packed bank, expected .npy files`, "Unpack it first.");
   const { blocksize } = config;
   const whole = blocks.filter(({ n_i }) => n_i === blocksize);
   if (whole.length === 0 || !(n >= blocksize) || n % blocksize !== 0) {
