@@ -1,22 +1,33 @@
 /** Reading one chunk of a packed bank at a time: decompressed as a whole, decoded LANES samples at a time when they are asked for. */
 import { DotpeError } from "../errors.ts";
 import { type OpenFile, readInto } from "../io/input.ts";
-import { decompress } from "../io/zstd.ts";
-import { LANES, N_CLASSES, type PackKernels } from "../kernels/pack-table.ts";
+import { decompressAll } from "../io/zstd.ts";
+import { LANES, N_CLASSES, PADDING, type PackKernels } from "../kernels/pack-table.ts";
 import { scratchF64 } from "../workers/arena.ts";
 import type { PackedWaveforms } from "./pack-file.ts";
 import { streamBytes } from "./pack-model.ts";
 
-/** Parts of a chunk: the classes' streams (zstd), the rests (as they are), the others (the planes of their bytes, zstd). */
-export const N_PARTS = N_CLASSES + 2;
+/**
+ * A chunk is
+ *   header: a count for every group of LANES samples, the length of what is not compressed, those of the frames
+ *   what is not compressed: digits (exact), rests (rounded)
+ *   zstd frames: the widths (exact); the classes' streams and the planes of the others' bytes (rounded); of no bytes if empty
+ * Counts are bytes of digits (exact), numbers of others (rounded). Header numbers have 4 bytes.
+ */
+const nFrames = (isExact: boolean) => (isExact ? 1 : N_CLASSES + 1);
 
-/** Bytes before the parts: how many others each group of LANES has, and the length of every part (0: no content). */
-export const chunkHeaderBytes = (chunkItems: number) => 4 * (chunkItems / LANES + N_PARTS);
-
-/** Beyond the rests, for kernels that read whole words. */
-const REST_PADDING = 8;
 /** Bytes of a double. */
 const N_PLANES = 8;
+
+/** Puts a chunk together. @param count_g as many as a full chunk has groups */
+export function encodeChunk(
+  count_g: Int32Array,
+  plain: Uint8Array,
+  frames: readonly Uint8Array[],
+): Uint8Array {
+  const header = Int32Array.of(...count_g, plain.length, ...frames.map(({ length }) => length));
+  return Buffer.concat([new Uint8Array(header.buffer), plain, ...frames]);
+}
 
 /** One thread's reader of chunks. */
 export class ChunkReader {
@@ -25,31 +36,38 @@ export class ChunkReader {
   readonly phase: Float64Array;
   private chunk = -1;
   private readonly isDecoded_g: boolean[];
-  private readonly x_rbl: Float64Array;
+  private readonly x_brl: Float64Array;
   private readonly scratch: Float64Array;
   private readonly streamBytes_s: Int32Array;
+  private readonly n_groups: number;
   private compressed = new Uint8Array(1);
-  private codes = new Uint8Array(1);
-  /** Where the streams of the classes begin in `codes`, and the rests in `compressed`. */
-  private readonly at_s = new Int32Array(N_CLASSES + 1);
+  /** What the frames hold. */
+  private content: Uint8Array = new Uint8Array(0);
+  private readonly length_k: Int32Array;
+  private readonly expected_k: Float64Array;
+  /** Where what is not compressed begins in `compressed`. */
+  private plainAt = 0;
   private others = new Float64Array(1);
-  /** Where the others of each group begin; one more than there are groups. */
-  private readonly firstOther_g: Int32Array;
+  /** Sums of the counts of the groups before each; one more than there are groups. */
+  private readonly first_g: Int32Array;
 
   constructor(
     private readonly pack: PackedWaveforms,
     private readonly kernels: PackKernels,
   ) {
-    const { prediction } = pack.model;
+    const { prediction, steps } = pack.model;
     const { n_m, n_b } = prediction;
     const n_x = 2 * n_m * n_b;
+    this.n_groups = pack.chunkItems / LANES;
     this.amplitude = scratchF64(pack.chunkItems * n_x);
     this.phase = scratchF64(pack.chunkItems * n_x);
-    this.x_rbl = scratchF64(2 * n_x * LANES);
+    this.x_brl = scratchF64(2 * n_x * LANES);
     this.scratch = scratchF64(2 * n_b * LANES);
     this.streamBytes_s = streamBytes(prediction);
-    this.isDecoded_g = new Array<boolean>(pack.chunkItems / LANES).fill(false);
-    this.firstOther_g = new Int32Array(pack.chunkItems / LANES + 1);
+    this.isDecoded_g = new Array<boolean>(this.n_groups).fill(false);
+    this.first_g = new Int32Array(this.n_groups + 1);
+    this.length_k = new Int32Array(nFrames(steps === null));
+    this.expected_k = new Float64Array(this.length_k.length);
   }
 
   /**
@@ -79,84 +97,87 @@ export class ChunkReader {
   }
 
   private read(file: OpenFile, c: number): void {
-    const { start_c, crc_c, model, chunkItems } = this.pack;
+    const { start_c, crc_c, model } = this.pack;
+    const { length_k, expected_k, first_g } = this;
     const length = start_c[c + 1] - start_c[c];
-    if (this.compressed.length < length + REST_PADDING)
-      this.compressed = new Uint8Array(2 * length + REST_PADDING);
+    if (this.compressed.length < length + PADDING) this.compressed = new Uint8Array(2 * length + PADDING);
     const bytes = this.compressed.subarray(0, length);
     readInto(file, bytes, start_c[c]);
     if ((Bun.hash.crc32(bytes) | 0) !== crc_c[c]) throw this.bad(c, "wrong checksum");
-    const headerBytes = chunkHeaderBytes(chunkItems);
-    if (length < headerBytes) throw this.bad(c, "too short");
-    const view = new DataView(bytes.buffer, bytes.byteOffset, headerBytes);
-    const n_groups = Math.ceil(this.samplesOf(c) / LANES);
+    this.plainAt = 4 * (this.n_groups + 1 + length_k.length);
+    if (length < this.plainAt) throw this.bad(c, "too short");
+    const view = new DataView(bytes.buffer, bytes.byteOffset, this.plainAt);
+    let n_read = 0;
+    const next = () => view.getUint32(4 * n_read++, true);
     const { n_m, n_b } = model.prediction;
-    const n_values = 4 * n_m * n_b * n_groups * LANES;
-    let n_others = 0;
-    for (let g = 0; g < chunkItems / LANES; g++) {
-      n_others += view.getUint32(4 * g, true);
-      if (n_others > n_values)
-        throw this.bad(c, `found ${n_others} single values, expected at most ${n_values}`);
-      this.firstOther_g[g + 1] = n_others;
+    // More bytes of digits, or others, cannot be.
+    const most = (model.steps === null ? 8 : 1) * 4 * n_m * n_b * LANES * this.n_groups;
+    for (let g = 0; g < this.n_groups; g++) {
+      const sum = first_g[g] + next();
+      if (sum > most) throw this.bad(c, `found a count of ${sum}, expected at most ${most}`);
+      first_g[g + 1] = sum;
     }
-    let at = headerBytes;
-    let codesEnd = 0;
-    for (let k = 0; k < N_PARTS; k++) {
-      const part = bytes.subarray(at, at + view.getUint32(headerBytes - 4 * (N_PARTS - k), true));
-      const expected = k <= N_CLASSES ? n_groups * this.streamBytes_s[k] : 8 * n_others;
-      if (k === N_CLASSES) {
-        if (part.length !== expected) throw this.bad(c, "damaged rests");
-        this.at_s[k] = at;
-      } else if (expected > 0) {
-        const content = decompress(part, expected, this.where(c));
-        if (k > N_CLASSES) this.keepOthers(content, n_others);
-        else codesEnd = this.keepCodes(k, content, codesEnd);
-      }
-      at += part.length;
-    }
-    if (at !== length) throw this.bad(c, "another length than it says");
+    const plain = next();
+    for (let k = 0; k < length_k.length; k++) length_k[k] = Math.min(next(), length);
+    if (plain !== this.expect(c)) throw this.bad(c, "damaged digits");
+    const framesAt = this.plainAt + plain;
+    if (framesAt > length) throw this.bad(c, "another length than it says");
+    this.content = decompressAll(bytes.subarray(framesAt), length_k, expected_k, this.where(c));
+    if (model.steps === null) return;
+    const n_others = first_g[this.n_groups];
+    if (this.others.length < n_others) this.others = new Float64Array(2 * n_others);
+    joinPlanes(this.others, this.content.subarray(this.content.length - N_PLANES * n_others), n_others);
   }
 
-  private keepCodes(k: number, content: Uint8Array, at: number): number {
-    const end = at + content.length;
-    if (this.codes.length < end) {
-      const longer = new Uint8Array(2 * end);
-      longer.set(this.codes.subarray(0, at));
-      this.codes = longer;
+  /** Writes what the counts say about the frames; returns what they say of the rest. */
+  private expect(c: number): number {
+    const { expected_k, first_g, streamBytes_s } = this;
+    const { n_m, n_b } = this.pack.model.prediction;
+    const n_groups = Math.ceil(this.samplesOf(c) / LANES);
+    const total = first_g[this.n_groups];
+    if (this.pack.model.steps === null) {
+      expected_k[0] = 4 * n_m * n_b * n_groups;
+      return total;
     }
-    this.codes.set(content, at);
-    this.at_s[k] = at;
-    return end;
-  }
-
-  private keepOthers(planes: Uint8Array, n: number): void {
-    if (this.others.length < n) this.others = new Float64Array(2 * n);
-    joinPlanes(this.others, planes, n);
+    for (let g = 0; g < n_groups; g++) {
+      if (first_g[g + 1] - first_g[g] < 4 * n_m * LANES) throw this.bad(c, "too few single values");
+    }
+    for (let k = 0; k < N_CLASSES; k++) expected_k[k] = n_groups * streamBytes_s[k];
+    expected_k[N_CLASSES] = N_PLANES * total;
+    return n_groups * streamBytes_s[N_CLASSES];
   }
 
   private decode(c: number, g: number): void {
-    const { prediction, steps, scale_b, ones_b } = this.pack.model;
+    const { prediction, scale_b } = this.pack.model;
     const { n_m, n_b } = prediction;
-    const n_x = 2 * n_m * n_b;
-    const firstOther = this.firstOther_g[g];
-    const coded = {
-      codes: this.codes,
-      at: this.at_s.map((start, s) => start + g * this.streamBytes_s[s]),
-      rests: this.compressed,
-      others: this.others,
-      firstOther,
-      n_others: this.firstOther_g[g + 1] - firstOther,
-    };
-    const taken =
-      steps === null
-        ? this.kernels.unpackExact(this.x_rbl, coded, prediction)
-        : this.kernels.unpackSteps(this.x_rbl, this.scratch, coded, prediction, steps);
-    if (taken !== coded.n_others) throw this.bad(c, "wrong number of single values");
+    const [first, count] = [this.first_g[g], this.first_g[g + 1] - this.first_g[g]];
+    if (!this.unpack(c, g, first, count)) throw this.bad(c, "its counts do not fit its content");
     const n = Math.min(LANES, this.samplesOf(c) - g * LANES);
-    const to = g * LANES * n_x;
-    this.kernels.spreadLanes(this.amplitude, to, this.x_rbl, 0, scale_b, n_b, 2 * n_m, n);
-    this.kernels.spreadLanes(this.phase, to, this.x_rbl, n_x * LANES, ones_b, n_b, 2 * n_m, n);
+    const to = g * LANES * 2 * n_m * n_b;
+    this.kernels.spreadLanes(this.amplitude, this.phase, to, this.x_brl, scale_b, n_b, n_m, n);
     this.isDecoded_g[g] = true;
+  }
+
+  /** Whether the group is as it says. */
+  private unpack(c: number, g: number, first: number, count: number): boolean {
+    const { content, compressed, others, plainAt, streamBytes_s } = this;
+    const { prediction, steps } = this.pack.model;
+    const { n_m, n_b } = prediction;
+    if (steps === null) {
+      const coded = { widths: content, firstWidth: 4 * n_m * n_b * g, digits: compressed };
+      const where = { firstDigit: plainAt + first, n_digits: count };
+      return this.kernels.unpackExact(this.x_brl, { ...coded, ...where }, prediction) === 0;
+    }
+    const at = new Int32Array(N_CLASSES + 1);
+    const n_groups = Math.ceil(this.samplesOf(c) / LANES);
+    let start = 0;
+    for (let k = 0; k < N_CLASSES; k++) {
+      at[k] = start + g * streamBytes_s[k];
+      start += n_groups * streamBytes_s[k];
+    }
+    at[N_CLASSES] = plainAt + g * streamBytes_s[N_CLASSES];
+    const coded = { codes: content, at, rests: compressed, others, firstOther: first, n_others: count };
+    return this.kernels.unpackSteps(this.x_brl, this.scratch, coded, prediction, steps) === count;
   }
 
   private bad(c: number, message: string): DotpeError {
@@ -170,9 +191,10 @@ export class ChunkReader {
 
 /** Doubles from their bytes: all first bytes, then all second bytes, and so on. */
 function joinPlanes(out: Float64Array, planes: Uint8Array, n: number): void {
-  const bytes = new Uint8Array(out.buffer);
-  for (let k = 0; k < N_PLANES; k++) {
-    for (let j = 0; j < n; j++) bytes[8 * j + k] = planes[k * n + j];
+  const words = new Int32Array(out.buffer);
+  for (let j = 0; j < 2 * n; j++) {
+    const at = (j & 1) * 4 * n + (j >> 1);
+    words[j] = planes[at] | (planes[at + n] << 8) | (planes[at + 2 * n] << 16) | (planes[at + 3 * n] << 24);
   }
 }
 

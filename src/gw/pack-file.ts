@@ -13,7 +13,7 @@ import { decompress } from "../io/zstd.ts";
 import { LANES, MAX_SHIFT, N_CLASSES, type Prediction, ROW_KIND } from "../kernels/pack-table.ts";
 import { sharedF64, sharedI32, shareF64 } from "../workers/arena.ts";
 import type { BankConfig } from "./bank-config.ts";
-import { onesOf, orderOf, type PackModel } from "./pack-model.ts";
+import { orderOf, type PackModel, plainWeights } from "./pack-model.ts";
 
 export const PACK_NAME = "waveforms.pack";
 export const MAGIC = new TextEncoder().encode("dotpe-hpc pack 1");
@@ -178,15 +178,15 @@ export function encodeIndex(length_c: ArrayLike<number>, crc_c: ArrayLike<number
   return new Uint8Array(view.buffer);
 }
 
-/** scale (b), weights (t, r, k): doubles, in the rounded code single precision; kinds (r); classes and shifts (t, r). */
+/** scale (b), weights of differences (t, r, k): doubles, in the rounded code single precision; kinds (r); classes and shifts (t, r). */
 function modelBytes({ mode, bins, modes, taps }: PackHeader): number {
   const n_r = 4 * modes.length;
   return 8 * bins + n_r * bins * taps * (mode === "rounded" ? 4 : 8) + n_r + 2 * n_r * bins;
 }
 
-/** The model as bytes. @param model its weights fit single precision in the rounded code */
-export function encodeModel({ prediction, steps, scale_b }: PackModel): Uint8Array {
-  const { weight_trk, kind_r, class_tr, shift_tr } = prediction;
+/** The model as bytes. @param weight_trk of differences; they fit single precision in the rounded code */
+export function encodeModel({ prediction, steps, scale_b }: PackModel, weight_trk: Float64Array): Uint8Array {
+  const { kind_r, class_tr, shift_tr } = prediction;
   const weights = steps === null ? weight_trk : Float32Array.from(weight_trk);
   const parts = [
     new Uint8Array(Float64Array.from(scale_b).buffer),
@@ -208,8 +208,7 @@ function readModel(path: string, frame: Uint8Array, header: PackHeader): PackMod
     mode === "exact"
       ? new Float64Array(bytes.buffer, 8 * n_b, n_weights)
       : new Float32Array(bytes.buffer, 8 * n_b, n_weights);
-  const weight_trk = sharedF64(n_weights);
-  weight_trk.set(weights);
+  const weight_trk = plainWeights(Float64Array.from(weights), n_k);
   let at = 8 * n_b + weights.byteLength;
   const kind_r = sharedI32(n_r);
   kind_r.set(bytes.subarray(at, at + n_r));
@@ -230,7 +229,7 @@ function readModel(path: string, frame: Uint8Array, header: PackHeader): PackMod
   const coding = { bin_t, tap_tk, weight_trk, kind_r, class_tr, shift_tr };
   const prediction: Prediction = { ...coding, n_k, n_b, n_m: modes.length };
   const steps = rounding === null ? null : { near_tc, ...stepsOf(rounding) };
-  return { prediction, steps, scale_b, ones_b: onesOf(n_b) };
+  return { prediction, steps, scale_b };
 }
 
 function stepsOf({ step, floor, least }: NonNullable<PackHeader["rounding"]>) {

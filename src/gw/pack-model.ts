@@ -17,7 +17,6 @@ export interface PackModel {
   readonly steps: Steps | null;
   /** What a decoded amplitude is multiplied by; ones in the exact code. */
   readonly scale_b: Float64Array;
-  readonly ones_b: Float64Array;
 }
 
 export interface CodingOrder {
@@ -104,7 +103,24 @@ export function onesOf(n: number): Float64Array {
   return sharedF64(n).fill(1);
 }
 
-/** Bytes of each class's stream, and of the rests, for LANES samples. */
+/**
+ * Weights of values from those of differences: w_0 x_0 + sum_k w_k (x_k - x_0). The latter are what the file has, because they
+ * can be short: a phase's w_0 is exactly 1, so its errors are those of differences.
+ */
+export function plainWeights(weight_trk: Float64Array, n_k: number): Float64Array {
+  const plain_trk = sharedF64(weight_trk.length);
+  for (let at = 0; at < weight_trk.length; at += n_k) {
+    let first = weight_trk[at];
+    for (let k = 1; k < n_k; k++) {
+      first -= weight_trk[at + k];
+      plain_trk[at + k] = weight_trk[at + k];
+    }
+    plain_trk[at] = first;
+  }
+  return plain_trk;
+}
+
+/** Bytes of each class's stream, and of the rests, for LANES samples in the rounded code. */
 export function streamBytes({ n_b, n_m, class_tr, shift_tr }: Prediction): Int32Array {
   const bytes = new Int32Array(N_CLASSES + 1);
   for (let r = 0; r < 4 * n_m; r++) {

@@ -7,14 +7,23 @@
 export const LANES = 8;
 
 /**
- * What is left of the values of one row at one place is n = symbol 2^shift + rest, 0 <= rest < 2^shift. Symbols are signed half
- * bytes (lane 0 lowest) or bytes, in one of N_CLASSES streams by how much they vary; the rests stand in a stream of their own,
- * `shift` bits a lane, lane 0 first, lowest bit first.
+ * Exact code: what is left of the values of one row at one place is n = digits - 2^(width - 1), `width` bits a lane, lane 0
+ * first, lowest bit first; 0 if the width is 0. A width is at most MOST_BITS, or WHOLE.
+ */
+export const MOST_BITS = 56;
+export const WHOLE = 64;
+
+/**
+ * Rounded code: n = symbol 2^shift + rest, 0 <= rest < 2^shift. Symbols are signed half bytes (lane 0 lowest) or bytes, in one
+ * of N_CLASSES streams by how much they vary; the rests stand in a stream of their own, as the digits above.
  */
 export const N_CLASSES = 7;
 /** Classes below this one have half bytes. */
 export const FIRST_BYTES = 4;
-export const MAX_SHIFT = { exact: 56, rounded: 24 } as const;
+/** Of `shift_tr`. */
+export const MAX_SHIFT = { exact: WHOLE, rounded: 24 } as const;
+/** Bytes beyond digits and rests that kernels may read. */
+export const PADDING = 64;
 
 /** How a row is predicted: from its own values, or as a constant (ratio of amplitudes, difference of phases) to plus. */
 export const ROW_KIND = { own: 0, likePlus: 1 } as const;
@@ -25,12 +34,13 @@ export interface Prediction {
   readonly bin_t: Int32Array;
   /** Bins that were coded before, from which the one at t is predicted. */
   readonly tap_tk: Int32Array;
-  /** prediction = w_0 x_0 + sum_k w_k (x_k - x_0), the terms added in the order of k; 0 if it is not finite. */
+  /** prediction = sum_k w_k x_k, the terms added in the order of k; 0 if it is not finite. */
   readonly weight_trk: Float64Array;
   /** ROW_KIND of each row. */
   readonly kind_r: Int32Array;
-  /** Class and shift of each row at each place. */
+  /** Of the rounded code. */
   readonly class_tr: Uint8Array;
+  /** Of the rounded code; in the exact one the width that is usual. */
   readonly shift_tr: Uint8Array;
   readonly n_k: number;
   readonly n_b: number;
@@ -46,12 +56,24 @@ export interface Steps {
   readonly least: number;
 }
 
-/** What the streams hold of LANES samples. */
-export interface Coded {
+/** LANES samples in the exact code. */
+export interface CodedExact {
+  /** Less `shift_tr`, modulo 256 (t, r), from `firstWidth` on. */
+  readonly widths: Uint8Array;
+  readonly firstWidth: number;
+  /** Bytes, from `firstDigit` on. Has PADDING more. */
+  readonly digits: Uint8Array;
+  readonly firstDigit: number;
+  readonly n_digits: number;
+}
+
+/** LANES samples in the rounded code. */
+export interface CodedSteps {
+  /** Has at least 4 bytes beyond the streams. */
   readonly codes: Uint8Array;
   /** Where each class's stream begins in `codes`, and the rests in `rests`. */
   readonly at: Int32Array;
-  /** Has 7 bytes more than are used. */
+  /** Has PADDING more than are used. */
   readonly rests: Uint8Array;
   /** Values that no symbol can say. */
   readonly others: Float64Array;
@@ -61,35 +83,35 @@ export interface Coded {
 
 export interface PackKernels {
   /**
-   * Exact values x_rbl, in the order t, r: bits(x) = bits(prediction) + n, where bits orders doubles as 64-bit integers (the
-   * lower 63 are inverted below zero). Where the symbol is the lowest that its class has, and at t = 0, x is the next of the
-   * others. @returns how many others were taken; -1: there are not enough
+   * Exact values x_brl, in the order t, r: bits(x) = bits(prediction) + n, where bits orders doubles as 64-bit integers (the
+   * lower 63 are inverted below zero); at t = 0 the prediction is 0. @returns 0; -1: the widths are not those of the digits
    */
-  unpackExact(x_rbl: Float64Array, coded: Coded, prediction: Prediction): number;
+  unpackExact(x_brl: Float64Array, coded: CodedExact, prediction: Prediction): number;
 
   /**
-   * Rounded values x_rbl, in the order t, p, c, m: x = prediction + n step, amplitudes not below 0. With R_p(b)^2 = sum_m
+   * Rounded values x_brl, in the order t, p, c, m: x = prediction + n step, amplitudes not below 0. With R_p(b)^2 = sum_m
    * amplitude^2 the amplitudes' step at t is that of `Steps` with R the mean of those at near_tc; a phase's is
-   * step / max(amplitude, step). Others as in `unpackExact`.
+   * step / max(amplitude, step). Where the symbol is the lowest that its class has, and at t = 0, x is the next of the others.
+   * @returns how many others were taken; -1: there are not enough
    * @param scratch 2 n_b LANES numbers
    */
   unpackSteps(
-    x_rbl: Float64Array,
+    x_brl: Float64Array,
     scratch: Float64Array,
-    coded: Coded,
+    coded: CodedSteps,
     prediction: Prediction,
     steps: Steps,
   ): number;
 
-  /** out_lmpb = x_mpbl times scale_b for n_lanes; x begins at `start`, lane l of the output at first + l n_rows n_b. */
+  /** Amplitudes, times scale_b, and phases (l, m, p, b) of n_lanes, both from `first` on. */
   spreadLanes(
-    out: Float64Array,
+    amplitude: Float64Array,
+    phase: Float64Array,
     first: number,
-    x_rbl: Float64Array,
-    start: number,
+    x_brl: Float64Array,
     scale_b: Float64Array,
     n_b: number,
-    n_rows: number,
+    n_m: number,
     n_lanes: number,
   ): void;
 }

@@ -1,13 +1,16 @@
 /** Twins of c/pack.c: decoding packed banks. Arguments and layouts: `pack-table.ts`. */
 import {
-  type Coded,
+  type CodedExact,
+  type CodedSteps,
   FIRST_BYTES,
   LANES,
+  MOST_BITS,
   N_CLASSES,
   type PackKernels,
   type Prediction,
   ROW_KIND,
   type Steps,
+  WHOLE,
 } from "./pack-table.ts";
 
 /** A double and its halves. */
@@ -17,30 +20,25 @@ const halves = new Int32Array(number64.buffer);
 /** The predictions of row r at place t, t > 0. */
 export function predictLanes(
   guess_l: Float64Array,
-  x_rbl: Float64Array,
+  x_brl: Float64Array,
   p: Prediction,
   r: number,
   t: number,
 ): void {
-  const { bin_t, tap_tk, weight_trk, kind_r, n_k, n_b, n_m } = p;
-  const row = r * n_b * LANES;
+  const { bin_t, tap_tk, weight_trk, kind_r, n_k, n_m } = p;
+  const n_r = 4 * n_m;
   if (kind_r[r] === ROW_KIND.likePlus) {
-    const [from, at] = [row + bin_t[0] * LANES, row - n_b * LANES + bin_t[t] * LANES];
-    const plus = from - n_b * LANES;
+    const [first, at] = [(bin_t[0] * n_r + r) * LANES, (bin_t[t] * n_r + r - 1) * LANES];
     for (let l = 0; l < LANES; l++) {
-      guess_l[l] =
-        r < 2 * n_m
-          ? x_rbl[at + l] * (x_rbl[from + l] / x_rbl[plus + l])
-          : x_rbl[at + l] + (x_rbl[from + l] - x_rbl[plus + l]);
+      const [own, plus] = [x_brl[first + l], x_brl[first - LANES + l]];
+      guess_l[l] = r < 2 * n_m ? x_brl[at + l] * (own / plus) : x_brl[at + l] + (own - plus);
     }
   } else {
-    const weight = (t * 4 * n_m + r) * n_k;
-    const base = row + tap_tk[t * n_k] * LANES;
-    for (let l = 0; l < LANES; l++) guess_l[l] = weight_trk[weight] * x_rbl[base + l];
-    for (let k = 1; k < n_k; k++) {
-      const w = weight_trk[weight + k];
-      const at = row + tap_tk[t * n_k + k] * LANES;
-      for (let l = 0; l < LANES; l++) guess_l[l] += w * (x_rbl[at + l] - x_rbl[base + l]);
+    for (let k = 0; k < n_k; k++) {
+      const w = weight_trk[(t * n_r + r) * n_k + k];
+      const at = (tap_tk[t * n_k + k] * n_r + r) * LANES;
+      for (let l = 0; l < LANES; l++)
+        guess_l[l] = k === 0 ? w * x_brl[at + l] : guess_l[l] + w * x_brl[at + l];
     }
   }
   for (let l = 0; l < LANES; l++) if (!(Math.abs(guess_l[l]) <= Number.MAX_VALUE)) guess_l[l] = 0;
@@ -54,46 +52,78 @@ export function orderedBits(out: Int32Array, x: number): void {
   out[1] = halves[1] ^ (sign >>> 1);
 }
 
+/** n bits from bit `place` of byte `from` on. */
+function bitsAt(bytes: Uint8Array, from: number, place: number, n: number): number {
+  let word = 0;
+  for (let k = 0; k < n; k++, place++) word |= ((bytes[from + (place >> 3)] >> (place & 7)) & 1) << k;
+  return word;
+}
+
+const bits = new Int32Array(2);
+
+function unpackExact(
+  x_brl: Float64Array,
+  { widths, firstWidth, digits, firstDigit, n_digits }: CodedExact,
+  p: Prediction,
+): number {
+  const { bin_t, n_b, n_m, shift_tr } = p;
+  const n_r = 4 * n_m;
+  const width_tr = Uint8Array.from(shift_tr, (shift, at) => widths[firstWidth + at] + shift);
+  const total = width_tr.reduce((sum, width) => sum + width, 0);
+  if (total !== n_digits || width_tr.some((width) => width > MOST_BITS && width !== WHOLE)) return -1;
+  const guess_l = new Float64Array(LANES);
+  const words = new Int32Array(x_brl.buffer, x_brl.byteOffset, 2 * x_brl.length);
+  let from = firstDigit;
+  for (let t = 0; t < n_b; t++) {
+    for (let r = 0; r < n_r; r++) {
+      const width = width_tr[t * n_r + r];
+      const to = (bin_t[t] * n_r + r) * LANES;
+      if (t > 0) predictLanes(guess_l, x_brl, p, r, t);
+      for (let l = 0; l < LANES; l++) {
+        orderedBits(bits, t > 0 ? guess_l[l] : 0);
+        // n is its digits less 2^(width - 1).
+        let low = bitsAt(digits, from, l * width, Math.min(32, width));
+        let high = bitsAt(digits, from, l * width + 32, Math.max(0, width - 32));
+        if (width > 0 && width <= 32) {
+          const borrow = low >>> 0 < 2 ** (width - 1) ? 1 : 0;
+          low -= 2 ** (width - 1);
+          high -= borrow;
+        } else if (width > 32) high -= 2 ** (width - 33);
+        const sum = (low >>> 0) + (bits[0] >>> 0);
+        high = (high + bits[1] + (sum > 0xffffffff ? 1 : 0)) | 0;
+        const sign = high >> 31;
+        words[2 * (to + l)] = sum ^ sign;
+        words[2 * (to + l) + 1] = high ^ (sign >>> 1);
+      }
+      from += width;
+    }
+  }
+  return 0;
+}
+
 /** Reads what is left of the values of one (row, place) after another. */
-class LaneReader {
+class StepReader {
   /** Where the next symbols of each class begin, and the next rests. */
   private readonly at: Int32Array;
   private taken = 0;
-  /** n as halves of 64 bits. */
-  readonly low_l = new Int32Array(LANES);
-  readonly high_l = new Int32Array(LANES);
+  readonly n_l = new Float64Array(LANES);
   readonly isOther_l = new Uint8Array(LANES);
 
-  constructor(private readonly coded: Coded) {
+  constructor(private readonly coded: CodedSteps) {
     this.at = coded.at.slice();
   }
 
   read(kind: number, shift: number): void {
-    const { at, low_l, high_l, isOther_l } = this;
-    const { codes } = this.coded;
+    const { at, n_l, isOther_l } = this;
+    const { codes, rests } = this.coded;
     const lowest = kind < FIRST_BYTES ? -8 : -128;
     for (let l = 0; l < LANES; l++) {
       const byte = kind < FIRST_BYTES ? codes[at[kind] + (l >> 1)] : codes[at[kind] + l] << 24;
       const symbol = kind < FIRST_BYTES ? (byte << ((l & 1) === 0 ? 28 : 24)) >> 28 : byte >> 24;
       isOther_l[l] = symbol === lowest ? 1 : 0;
-      low_l[l] = shift < 32 ? symbol << shift : 0;
-      high_l[l] = shift === 0 ? symbol >> 31 : shift < 32 ? symbol >> (32 - shift) : symbol << (shift - 32);
+      n_l[l] = symbol * 2 ** shift + bitsAt(rests, at[N_CLASSES], l * shift, shift);
     }
     at[kind] += kind < FIRST_BYTES ? LANES / 2 : LANES;
-    this.addRests(shift);
-  }
-
-  private addRests(shift: number): void {
-    const { at, low_l, high_l } = this;
-    const { rests } = this.coded;
-    for (let l = 0; l < LANES; l++) {
-      for (let k = 0; k < shift; k++) {
-        const place = l * shift + k;
-        const bit = (rests[at[N_CLASSES] + (place >> 3)] >> (place & 7)) & 1;
-        if (k < 32) low_l[l] |= bit << k;
-        else high_l[l] |= bit << (k - 32);
-      }
-    }
     at[N_CLASSES] += shift;
   }
 
@@ -109,53 +139,20 @@ class LaneReader {
   }
 }
 
-const bits = new Int32Array(2);
-
-function unpackExact(x_rbl: Float64Array, coded: Coded, p: Prediction): number {
-  const { bin_t, n_b, n_m, class_tr, shift_tr } = p;
-  const guess_l = new Float64Array(LANES);
-  const words = new Int32Array(x_rbl.buffer, x_rbl.byteOffset, 2 * x_rbl.length);
-  const lanes = new LaneReader(coded);
-  for (let t = 0; t < n_b; t++) {
-    for (let r = 0; r < 4 * n_m; r++) {
-      const to = (r * n_b + bin_t[t]) * LANES;
-      if (t > 0) {
-        lanes.read(class_tr[t * 4 * n_m + r], shift_tr[t * 4 * n_m + r]);
-        predictLanes(guess_l, x_rbl, p, r, t);
-      }
-      for (let l = 0; l < LANES; l++) {
-        if (t === 0 || lanes.isOther_l[l] !== 0) {
-          x_rbl[to + l] = lanes.other();
-          continue;
-        }
-        orderedBits(bits, guess_l[l]);
-        const sum = (lanes.low_l[l] >>> 0) + (bits[0] >>> 0);
-        const high = (lanes.high_l[l] + bits[1] + (sum > 0xffffffff ? 1 : 0)) | 0;
-        const sign = high >> 31;
-        words[2 * (to + l)] = sum ^ sign;
-        words[2 * (to + l) + 1] = high ^ (sign >>> 1);
-      }
-      if (lanes.nTaken < 0) return -1;
-    }
-  }
-  return lanes.nTaken;
-}
-
-/** The steps of the amplitudes of polarization p at place t > 0. @param R_pbl roots of the sums of squares of the amplitudes */
+/** The steps of the amplitudes of polarization p at place t > 0. @param R_bpl roots of the sums of squares of the amplitudes */
 export function amplitudeSteps(
   step_l: Float64Array,
-  R_pbl: Float64Array,
+  R_bpl: Float64Array,
   { near_tc, step, floor, least }: Steps,
-  { bin_t, n_b }: Prediction,
+  { bin_t }: Prediction,
   p: number,
   t: number,
 ): void {
-  const row = p * n_b * LANES;
-  const [below, above] = [row + near_tc[2 * t] * LANES, row + near_tc[2 * t + 1] * LANES];
-  const first = row + bin_t[0] * LANES;
+  const [below, above] = [(2 * near_tc[2 * t] + p) * LANES, (2 * near_tc[2 * t + 1] + p) * LANES];
+  const first = (2 * bin_t[0] + p) * LANES;
   for (let l = 0; l < LANES; l++) {
-    const mean = 0.5 * (R_pbl[below + l] + R_pbl[above + l]);
-    step_l[l] = step * larger(larger(mean, floor * R_pbl[first + l]), least);
+    const mean = 0.5 * (R_bpl[below + l] + R_bpl[above + l]);
+    step_l[l] = step * larger(larger(mean, floor * R_bpl[first + l]), least);
   }
 }
 
@@ -166,34 +163,27 @@ export function larger(a: number, b: number): number {
 }
 
 /** Writes R of polarization p at bin b. */
-export function writeRoot(
-  R_pbl: Float64Array,
-  x_rbl: Float64Array,
-  p: number,
-  b: number,
-  of: Prediction,
-): void {
-  const { n_b, n_m } = of;
+export function writeRoot(R_bpl: Float64Array, x_brl: Float64Array, p: number, b: number, n_m: number): void {
   for (let l = 0; l < LANES; l++) {
     let sum = 0;
     for (let m = 0; m < n_m; m++) {
-      const x = x_rbl[((2 * m + p) * n_b + b) * LANES + l];
+      const x = x_brl[(b * 4 * n_m + 2 * m + p) * LANES + l];
       sum += x * x;
     }
-    R_pbl[(p * n_b + b) * LANES + l] = Math.sqrt(sum);
+    R_bpl[(2 * b + p) * LANES + l] = Math.sqrt(sum);
   }
 }
 
 function unpackSteps(
-  x_rbl: Float64Array,
+  x_brl: Float64Array,
   scratch: Float64Array,
-  coded: Coded,
+  coded: CodedSteps,
   prediction: Prediction,
   steps: Steps,
 ): number {
   const { bin_t, n_b, n_m, class_tr, shift_tr } = prediction;
   const [step_l, guess_l] = [0, 1].map(() => new Float64Array(LANES));
-  const lanes = new LaneReader(coded);
+  const lanes = new StepReader(coded);
   for (let t = 0; t < n_b; t++) {
     const b = bin_t[t];
     for (let p = 0; p < 2; p++) {
@@ -203,22 +193,21 @@ function unpackSteps(
         const isPhase = row >= n_m;
         if (t > 0) {
           lanes.read(class_tr[t * 4 * n_m + r], shift_tr[t * 4 * n_m + r]);
-          predictLanes(guess_l, x_rbl, prediction, r, t);
+          predictLanes(guess_l, x_brl, prediction, r, t);
         }
         for (let l = 0; l < LANES; l++) {
-          const to = (r * n_b + b) * LANES + l;
+          const to = (b * 4 * n_m + r) * LANES + l;
           if (t === 0 || lanes.isOther_l[l] !== 0) {
-            x_rbl[to] = lanes.other();
+            x_brl[to] = lanes.other();
             continue;
           }
           let step = step_l[l];
-          if (isPhase) step /= larger(x_rbl[to - 2 * n_m * n_b * LANES], step);
-          const n = lanes.high_l[l] * 2 ** 32 + (lanes.low_l[l] >>> 0);
-          const x = guess_l[l] + n * step;
-          x_rbl[to] = isPhase || x > 0 ? x : 0;
+          if (isPhase) step /= larger(x_brl[to - 2 * n_m * LANES], step);
+          const x = guess_l[l] + lanes.n_l[l] * step;
+          x_brl[to] = isPhase || x > 0 ? x : 0;
         }
         if (lanes.nTaken < 0) return -1;
-        if (row === n_m - 1) writeRoot(scratch, x_rbl, p, b, prediction);
+        if (row === n_m - 1) writeRoot(scratch, x_brl, p, b, n_m);
       }
     }
   }
@@ -226,21 +215,23 @@ function unpackSteps(
 }
 
 function spreadLanes(
-  out: Float64Array,
+  amplitude: Float64Array,
+  phase: Float64Array,
   first: number,
-  x_rbl: Float64Array,
-  start: number,
+  x_brl: Float64Array,
   scale_b: Float64Array,
   n_b: number,
-  n_rows: number,
+  n_m: number,
   n_lanes: number,
 ): void {
-  const n_x = n_rows * n_b;
-  for (let row = 0; row < n_rows; row++) {
+  const n_x = 2 * n_m * n_b;
+  for (let row = 0; row < 2 * n_m; row++) {
     for (let b = 0; b < n_b; b++) {
-      const at = row * n_b + b;
+      const from = (b * 4 * n_m + row) * LANES;
       for (let l = 0; l < n_lanes; l++) {
-        out[first + l * n_x + at] = x_rbl[start + at * LANES + l] * scale_b[b];
+        const to = first + l * n_x + row * n_b + b;
+        amplitude[to] = x_brl[from + l] * scale_b[b];
+        phase[to] = x_brl[from + 2 * n_m * LANES + l];
       }
     }
   }

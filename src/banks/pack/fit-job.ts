@@ -1,7 +1,7 @@
 /** Fits the weights of a packed bank's predictions to some of its samples, so that the bits of what is left are few. A task is a row. */
 
 import type { CodingOrder, PackMode } from "../../gw/pack-model.ts";
-import { FIRST_BYTES, MAX_SHIFT, ROW_KIND } from "../../kernels/pack-table.ts";
+import { FIRST_BYTES, LANES, MAX_SHIFT, MOST_BITS, ROW_KIND } from "../../kernels/pack-table.ts";
 import { larger, orderedBits } from "../../kernels/ref-pack.ts";
 import type { TaskRunner } from "../../workers/protocol.ts";
 import { LeastSquares } from "./least-squares.ts";
@@ -19,7 +19,7 @@ export interface FitPlan {
   readonly step: number;
   readonly floor: number;
   readonly least: number;
-  /** Outputs. Shared. */
+  /** Outputs. Shared. Weights: `plainWeights`. */
   readonly weight_trk: Float64Array;
   readonly kind_r: Int32Array;
   readonly class_tr: Uint8Array;
@@ -266,12 +266,17 @@ class RowFit {
   /** Chooses the class and the shift that take the fewest bits. */
   private choose(): Choice {
     const { n_s, mode } = this.plan;
+    if (mode === "exact") return this.usualWidth();
     const { left_s } = this;
     let logs = 0;
     for (let s = 0; s < n_s; s++) logs += Math.log2(Math.abs(left_s[s]) + 1);
     const middle = Math.floor(logs / n_s);
     let best: Choice = { bits: Infinity, kind: 0, shift: 0 };
-    for (let shift = Math.max(0, middle - SEARCH); shift <= Math.min(MAX_SHIFT[mode], middle + 2); shift++) {
+    for (
+      let shift = Math.max(0, middle - SEARCH);
+      shift <= Math.min(MAX_SHIFT.rounded, middle + 2);
+      shift++
+    ) {
       for (const isByte of [false, true]) {
         const { symbol, others } = this.symbolBits(shift, isByte ? 127 : 7);
         const bits = Math.max(isByte ? 1 : 0.5, symbol) + shift + others;
@@ -282,6 +287,24 @@ class RowFit {
       }
     }
     return best;
+  }
+
+  /** Of the exact code: lanes are as wide as the widest of them. */
+  private usualWidth(): Choice {
+    const { n_s } = this.plan;
+    let sum = 0;
+    let n = 0;
+    for (let s = 0; s < n_s; s += LANES, n++) {
+      let largest = 0;
+      for (let l = s; l < Math.min(n_s, s + LANES); l++) {
+        const left = this.left_s[l];
+        largest = Math.max(largest, left < 0 ? -1 - left : left);
+        if (left !== 0) largest = Math.max(largest, 0.5);
+      }
+      sum += largest === 0 ? 0 : 1 + Math.max(0, 1 + Math.floor(Math.log2(largest)));
+    }
+    const bits = sum / n;
+    return { bits, kind: 0, shift: Math.min(MOST_BITS, Math.round(bits)) };
   }
 
   /** Bits of a symbol, and of the values that none can say, each on average. */

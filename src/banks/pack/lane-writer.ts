@@ -1,7 +1,10 @@
-/** Writes what is left of the values of a chunk into its streams: the inverse of what the kernels of `pack-table.ts` read. */
-import { chunkHeaderBytes, N_PARTS, splitPlanes } from "../../gw/pack-chunk.ts";
+/** Writes what is left of the values of a chunk in the rounded code into its streams: the inverse of what the kernels of `pack-table.ts` read. */
+import { encodeChunk, splitPlanes } from "../../gw/pack-chunk.ts";
 import { streamBytes } from "../../gw/pack-model.ts";
 import { FIRST_BYTES, LANES, N_CLASSES, type Prediction } from "../../kernels/pack-table.ts";
+
+/** Of zstd. Higher ones gain a percent and are slower. */
+const LEVEL = 12;
 
 export class LaneWriter {
   private readonly bytes_s: Int32Array;
@@ -12,11 +15,7 @@ export class LaneWriter {
   private readonly others_g: Int32Array;
   private group = 0;
 
-  constructor(
-    prediction: Prediction,
-    private readonly chunkItems: number,
-    private readonly level: number,
-  ) {
+  constructor(prediction: Prediction, chunkItems: number) {
     this.bytes_s = streamBytes(prediction);
     this.others_g = new Int32Array(chunkItems / LANES);
   }
@@ -89,15 +88,9 @@ export class LaneWriter {
   /** The chunk. */
   finish(): Uint8Array {
     const compress = (part: Uint8Array) =>
-      Bun.zstdCompressSync(part as Uint8Array<ArrayBuffer>, { level: this.level });
-    const parts = this.streams.map((part, s) =>
-      s === N_CLASSES || part.length === 0 ? part : compress(part),
-    );
-    parts.push(compress(splitPlanes(this.others, this.n_others)));
-    const header = Int32Array.of(...this.others_g, ...parts.map(({ length }) => length));
-    const bytes = new Uint8Array(header.buffer);
-    if (bytes.length !== chunkHeaderBytes(this.chunkItems) || parts.length !== N_PARTS)
-      throw new Error("the header of a chunk has another length");
-    return Buffer.concat([bytes, ...parts]);
+      part.length === 0 ? part : Bun.zstdCompressSync(part as Uint8Array<ArrayBuffer>, { level: LEVEL });
+    const frames = this.streams.slice(0, N_CLASSES).map(compress);
+    frames.push(compress(splitPlanes(this.others, this.n_others)));
+    return encodeChunk(this.others_g, this.streams[N_CLASSES], frames);
   }
 }

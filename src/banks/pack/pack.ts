@@ -15,7 +15,7 @@ import {
   type PackHeader,
   TRAILER_BYTES,
 } from "../../gw/pack-file.ts";
-import { inspiralScale, onesOf, orderOf, type PackModel } from "../../gw/pack-model.ts";
+import { inspiralScale, onesOf, orderOf, type PackModel, plainWeights } from "../../gw/pack-model.ts";
 import { PartFile, writeAt } from "../../io/atomic-write.ts";
 import { LANES } from "../../kernels/pack-table.ts";
 import type { Reporter } from "../../report/reporter.ts";
@@ -76,10 +76,10 @@ export async function packBank(options: PackOptions, report: Reporter): Promise<
       const started = performance.now();
       const files = bankFiles(bank);
       const stage = report.stage("predict", 4 * files.n_m, "rows");
-      const model = await fitModel(pool, bank, files, step, (done) => stage.update(done));
+      const fitted = await fitModel(pool, bank, files, step, (done) => stage.update(done));
       stage.end();
       const file = PartFile.create(join(folder, PACK_NAME));
-      const writing = { file, bank, files, model, rounding };
+      const writing = { file, bank, files, ...fitted, rounding };
       const { header, bytes: packedBytes } = await orDiscard(file, () => writeFile(pool, writing, report));
       file.commit(packedBytes);
       copyRest(from, folder);
@@ -119,7 +119,7 @@ async function fitModel(
   files: BankFiles,
   step: number,
   onProgress: (done: number) => void,
-): Promise<PackModel> {
+): Promise<{ model: PackModel; fitted_trk: Float64Array }> {
   const { n_m, n_b } = files;
   const mode = step === 0 ? "exact" : "rounded";
   const n_r = 4 * n_m;
@@ -136,11 +136,12 @@ async function fitModel(
     shift_tr: new Uint8Array(new SharedArrayBuffer(n_r * n_b)),
   };
   await pool.run("packFit", plan, n_r, onProgress);
-  const { weight_trk, kind_r, class_tr, shift_tr, floor, least } = plan;
+  const { weight_trk: fitted_trk, kind_r, class_tr, shift_tr, floor, least } = plan;
+  const weight_trk = plainWeights(fitted_trk, n_k);
   const { bin_t, tap_tk, near_tc } = order;
   const prediction = { bin_t, tap_tk, weight_trk, kind_r, class_tr, shift_tr, n_k, n_b, n_m };
   const steps = step === 0 ? null : { near_tc, step, floor, least };
-  return { prediction, steps, scale_b, ones_b: onesOf(n_b) };
+  return { model: { prediction, steps, scale_b }, fitted_trk };
 }
 
 /** Samples spread over the bank as they are coded (r, b, s), and the largest amplitude among them. */
@@ -173,6 +174,8 @@ interface Writing {
   readonly bank: Bank;
   readonly files: BankFiles;
   readonly model: PackModel;
+  /** Weights of differences. */
+  readonly fitted_trk: Float64Array;
   readonly rounding: PackOptions["rounding"];
 }
 
@@ -191,7 +194,7 @@ async function writeFile(
   writing: Writing,
   report: Reporter,
 ): Promise<{ header: PackHeader; bytes: number }> {
-  const { file, bank, files, model, rounding } = writing;
+  const { file, bank, files, model, fitted_trk, rounding } = writing;
   const { n_i, n_m, n_b } = files;
   const chunkItems = chunkItemsOf(files);
   writeAt(file, MAGIC, 0);
@@ -202,7 +205,7 @@ async function writeFile(
   );
   stage.update(n_i);
   stage.end();
-  const modelFrame = Bun.zstdCompressSync(encodeModel(model) as Uint8Array<ArrayBuffer>);
+  const modelFrame = Bun.zstdCompressSync(encodeModel(model, fitted_trk) as Uint8Array<ArrayBuffer>);
   const index = encodeIndex(plan.length_c, plan.crc_c);
   const header: PackHeader = {
     mode: model.steps === null ? "exact" : "rounded",

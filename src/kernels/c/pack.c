@@ -3,18 +3,26 @@
 #include "simd.h"
 
 #define LANES 8
+#define MAX_TAPS 16
 
 typedef struct {
   const int32_t *bin_t, *tap_tk, *kind_r;
   const double *weight_trk;
   const uint8_t *class_tr, *shift_tr;
-  int64_t n_k, n_b, n_m;
+  int64_t n_b, n_m, n_r;
 } prediction;
 
 /* The lanes of one value. */
 typedef struct {
   vd v[V8];
 } eight;
+
+/* The lanes as integers of 8, 32 and 64 bits, and as doubles. */
+typedef int8_t i8s __attribute__((vector_size(LANES)));
+typedef int32_t i32s __attribute__((vector_size(4 * LANES)));
+typedef uint64_t u64s __attribute__((vector_size(8 * LANES)));
+typedef int64_t i64s __attribute__((vector_size(8 * LANES)));
+typedef double f64s __attribute__((vector_size(8 * LANES)));
 
 INLINE eight load8(const double *x) {
   eight out;
@@ -23,37 +31,119 @@ INLINE eight load8(const double *x) {
   return out;
 }
 
+INLINE void store8(double *x, eight from) {
+#pragma GCC unroll 4
+  for (int j = 0; j < V8; j++) store(x + j * VL, from.v[j]);
+}
+
 INLINE vd finite_or_zero(vd x) {
   vi bits = (vi)x & 0x7fffffffffffffffLL;
   return (vd)((vi)x & (bits < 0x7ff0000000000000LL));
 }
 
-INLINE eight predict(const double *x_rbl, const prediction *p, int64_t r, int64_t t) {
+/* Where the rows of the bins that place t is predicted from begin. */
+INLINE void find_taps(const double **tap_k, const double *x_brl, const prediction *p, int64_t t, int n_k) {
+#pragma GCC unroll 16
+  for (int k = 0; k < n_k; k++) tap_k[k] = x_brl + (int64_t)p->tap_tk[t * n_k + k] * p->n_r * LANES;
+}
+
+INLINE eight predict(const double *x_brl, const prediction *p, const double *const *tap_k, int64_t r, int64_t t, int n_k) {
   eight sum;
-  const double *row = x_rbl + r * p->n_b * LANES;
-  if (p->kind_r[r]) {
-    const double *plus = row - p->n_b * LANES;
-    const int64_t at = (int64_t)p->bin_t[t] * LANES, from = (int64_t)p->bin_t[0] * LANES;
+  if (__builtin_expect(p->kind_r[r], 0)) {
+    const double *now = x_brl + (int64_t)p->bin_t[t] * p->n_r * LANES + (r - 1) * LANES;
+    const double *first = x_brl + (int64_t)p->bin_t[0] * p->n_r * LANES + (r - 1) * LANES;
 #pragma GCC unroll 4
     for (int j = 0; j < V8; j++) {
-      vd x = load(plus + at + j * VL), x0 = load(row + from + j * VL), z0 = load(plus + from + j * VL);
+      vd x = load(now + j * VL), x0 = load(first + LANES + j * VL), z0 = load(first + j * VL);
       sum.v[j] = r < 2 * p->n_m ? x * (x0 / z0) : x + (x0 - z0);
     }
   } else {
-    const double *w = p->weight_trk + (t * 4 * p->n_m + r) * p->n_k;
-    const int32_t *tap = p->tap_tk + t * p->n_k;
-    eight base = load8(row + (int64_t)tap[0] * LANES);
+    const double *w = p->weight_trk + (t * p->n_r + r) * n_k;
 #pragma GCC unroll 4
-    for (int j = 0; j < V8; j++) sum.v[j] = w[0] * base.v[j];
-    for (int64_t k = 1; k < p->n_k; k++) {
-      const double *x = row + (int64_t)tap[k] * LANES;
+    for (int j = 0; j < V8; j++) sum.v[j] = w[0] * load(tap_k[0] + r * LANES + j * VL);
+#pragma GCC unroll 16
+    for (int k = 1; k < n_k; k++) {
 #pragma GCC unroll 4
-      for (int j = 0; j < V8; j++) sum.v[j] += w[k] * (load(x + j * VL) - base.v[j]);
+      for (int j = 0; j < V8; j++) sum.v[j] += w[k] * load(tap_k[k] + r * LANES + j * VL);
     }
   }
 #pragma GCC unroll 4
   for (int j = 0; j < V8; j++) sum.v[j] = finite_or_zero(sum.v[j]);
   return sum;
+}
+
+/* Lane l: the w bits from bit l w on, w <= 56. Reads up to 64 bytes from there. */
+INLINE void read_bits(u64s *to, const uint8_t *from, unsigned w) {
+  const uint64_t mask = (1ULL << w) - 1;
+#if VL == 8
+  if (__builtin_expect(w <= 48, 1)) {
+    const __m512i lane = _mm512_set_epi64(0x0007000700070007, 0x0006000600060006, 0x0005000500050005, 0x0004000400040004,
+                                          0x0003000300030003, 0x0002000200020002, 0x0001000100010001, 0);
+    const __m512i bit = _mm512_mullo_epi16(lane, _mm512_set1_epi16((short)w));
+    const __m512i place = _mm512_add_epi16(_mm512_srli_epi16(bit, 4), _mm512_set1_epi64(0x0003000200010000));
+    const __m512i found = _mm512_permutexvar_epi16(place, _mm512_loadu_si512(from));
+    *to = (u64s)_mm512_srlv_epi64(found, _mm512_and_si512(bit, _mm512_set1_epi64(15))) & mask;
+    return;
+  }
+#endif
+  uint64_t word_l[LANES];
+#pragma GCC unroll 8
+  for (unsigned l = 0; l < LANES; l++) {
+    memcpy(word_l + l, from + (l * w >> 3), 8);
+    word_l[l] = word_l[l] >> (l * w & 7) & mask;
+  }
+  memcpy(to, word_l, sizeof word_l);
+}
+
+#define MOST_BITS 56
+#define WHOLE 64
+
+INLINE int unpack_exact(double *x_brl, const uint8_t *width_tr, const uint8_t *digits, const prediction *p, int n_k) {
+  const double *tap_k[MAX_TAPS];
+  for (int64_t t = 0; t < p->n_b; t++) {
+    find_taps(tap_k, x_brl, p, t, n_k);
+    double *to = x_brl + (int64_t)p->bin_t[t] * p->n_r * LANES;
+    for (int64_t r = 0; r < p->n_r; r++, to += LANES) {
+      const int64_t at = t * p->n_r + r;
+      const unsigned w = (uint8_t)(width_tr[at] + p->shift_tr[at]);
+      u64s n;
+      if (__builtin_expect(w <= MOST_BITS, 1)) {
+        read_bits(&n, digits, w);
+        n -= 1ULL << w >> 1;
+      } else {
+        memcpy(&n, digits, sizeof n);
+        n -= 1ULL << 63;
+      }
+      digits += w;
+      u64s bits = {0};
+      if (t > 0) {
+        const eight guess = predict(x_brl, p, tap_k, r, t, n_k);
+        memcpy(&bits, &guess, sizeof bits);
+      }
+      bits ^= (u64s)((i64s)bits >> 63) >> 1;
+      bits += n;
+      bits ^= (u64s)((i64s)bits >> 63) >> 1;
+      memcpy(to, &bits, sizeof bits);
+    }
+  }
+  return 0;
+}
+
+int32_t dotpe_unpack_exact(double *x_brl, const uint8_t *widths, int64_t first_width, const uint8_t *digits,
+                           int64_t first_digit, int32_t n_digits, const int32_t *bin_t, const int32_t *tap_tk,
+                           const double *weight_trk, const int32_t *kind_r, const uint8_t *class_tr, const uint8_t *shift_tr,
+                           int32_t n_k, int32_t n_b, int32_t n_m) {
+  const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_b, n_m, 4 * n_m};
+  widths += first_width;
+  int32_t total = 0, wrong = 0;
+  for (int32_t at = 0; at < 4 * n_m * n_b; at++) {
+    const uint8_t w = (uint8_t)(widths[at] + shift_tr[at]);
+    total += w;
+    wrong |= (w > MOST_BITS) & (w != WHOLE);
+  }
+  if (wrong || total != n_digits) return -1;
+  return n_k == 8 ? unpack_exact(x_brl, widths, digits + first_digit, &p, 8)
+                  : unpack_exact(x_brl, widths, digits + first_digit, &p, n_k);
 }
 
 #define N_CLASSES 7
@@ -65,31 +155,31 @@ typedef struct {
   int32_t left;
 } streams;
 
-/* The lanes as integers of 8, 32 and 64 bits, and as doubles. */
-typedef int8_t i8s __attribute__((vector_size(LANES)));
-typedef uint8_t u8s __attribute__((vector_size(LANES)));
-typedef int32_t i32s __attribute__((vector_size(4 * LANES)));
-typedef uint64_t u64s __attribute__((vector_size(8 * LANES)));
-typedef int64_t i64s __attribute__((vector_size(8 * LANES)));
-typedef double f64s __attribute__((vector_size(8 * LANES)));
+/* Eight half bytes as bytes. */
+INLINE uint64_t spread_halves(uint64_t word) {
+#if VL >= 4
+  return _pdep_u64(word, 0x0f0f0f0f0f0f0f0fULL);
+#else
+  word &= 0xffffffffULL;
+  word = (word | word << 16) & 0x0000ffff0000ffffULL;
+  word = (word | word << 8) & 0x00ff00ff00ff00ffULL;
+  return (word | word << 4) & 0x0f0f0f0f0f0f0f0fULL;
+#endif
+}
 
-/* The next symbols of a class. */
+/* The next symbols of a class, without a branch on it. Half bytes are followed by at least four bytes more. */
 INLINE i8s read_symbols(streams *s, int kind) {
   const uint8_t *from = s->symbols[kind];
-  uint64_t word = 0;
+  const int is_half = kind < FIRST_BYTES;
+  uint64_t word;
+  memcpy(&word, from, 8);
+  s->symbols[kind] = from + (is_half ? LANES / 2 : LANES);
+  const uint64_t all_half = -(uint64_t)is_half;
+  word = (spread_halves(word) & all_half) | (word & ~all_half);
   i8s symbols;
-  if (kind < FIRST_BYTES) {
-    s->symbols[kind] += 4;
-    memcpy(&word, from, 4);
-    word = (word | word << 16) & 0x0000ffff0000ffffULL;
-    word = (word | word << 8) & 0x00ff00ff00ff00ffULL;
-    word = (word | word << 4) & 0x0f0f0f0f0f0f0f0fULL;
-    memcpy(&symbols, &word, 8);
-    return (symbols ^ 8) - 8;
-  }
-  s->symbols[kind] += 8;
-  memcpy(&symbols, from, 8);
-  return symbols;
+  memcpy(&symbols, &word, 8);
+  const int8_t sign = is_half ? 8 : -128;
+  return (symbols ^ sign) - sign;
 }
 
 /* Whether one of them is the lowest that its class has. */
@@ -98,13 +188,6 @@ INLINE int has_lowest(i8s symbols, int kind) {
   uint64_t word;
   memcpy(&word, &is, 8);
   return word != 0;
-}
-
-/* The rest of lane l, of 1 to 56 bits, out of as many bits of all lanes. Reads up to 7 bytes beyond them. */
-INLINE uint64_t rest_of(const uint8_t *rests, int shift, int l) {
-  uint64_t word;
-  memcpy(&word, rests + (l * shift >> 3), 8);
-  return word >> (l * shift & 7) & ((1ULL << shift) - 1);
 }
 
 /* Puts the next others where the symbol is the lowest; 0 if there are not enough. */
@@ -117,143 +200,186 @@ static __attribute__((noinline)) int put_others(double *to, i8s symbols, streams
   return 1;
 }
 
-INLINE int put_first(double *to, streams *s) {
-  if (s->left < LANES) return 0;
-  memcpy(to, s->others, 8 * LANES);
-  s->others += LANES;
-  s->left -= LANES;
-  return 1;
-}
-
-INLINE streams open_streams(const uint8_t *codes, const int32_t *at, const uint8_t *rests, const double *others,
-                            int64_t first_other, int32_t n_others) {
-  streams s;
-  for (int k = 0; k < N_CLASSES; k++) s.symbols[k] = codes + at[k];
-  s.rests = rests + at[N_CLASSES];
-  s.others = others + first_other;
-  s.left = n_others;
-  return s;
-}
-
-int32_t dotpe_unpack_exact(double *x_rbl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
-                           const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
-                           const int32_t *tap_tk, const double *weight_trk, const int32_t *kind_r, const uint8_t *class_tr,
-                           const uint8_t *shift_tr, int32_t n_k, int32_t n_b, int32_t n_m) {
-  const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_k, n_b, n_m};
-  streams s = open_streams(codes, at, rests, others, first_other, n_others);
-  /* Rows inside: they do not depend on each other, so the processor works on several at once. */
-  for (int64_t t = 0; t < p.n_b; t++)
-    for (int64_t r = 0; r < 4 * p.n_m; r++) {
-      double *to = x_rbl + (r * p.n_b + bin_t[t]) * LANES;
-      if (t == 0) {
-        if (!put_first(to, &s)) return -1;
-        continue;
-      }
-      const int kind = class_tr[t * 4 * p.n_m + r], shift = shift_tr[t * 4 * p.n_m + r];
-      const i8s symbols = read_symbols(&s, kind);
-      u64s n = (u64s)__builtin_convertvector(symbols, i64s) << shift;
-      if (shift > 0) {
-        uint64_t rest_l[LANES];
-        for (int l = 0; l < LANES; l++) rest_l[l] = rest_of(s.rests, shift, l);
-        u64s rest;
-        memcpy(&rest, rest_l, sizeof rest);
-        n |= rest;
-        s.rests += shift;
-      }
-      eight guess = predict(x_rbl, &p, r, t);
-      u64s bits;
-      memcpy(&bits, &guess, sizeof bits);
-      bits ^= (u64s)((i64s)bits >> 63) >> 1;
-      bits += n;
-      bits ^= (u64s)((i64s)bits >> 63) >> 1;
-      memcpy(to, &bits, sizeof bits);
-      if (has_lowest(symbols, kind) && !put_others(to, symbols, &s, kind)) return -1;
-    }
-  return n_others - s.left;
-}
-
 INLINE vd larger(vd a, vd b) {
   vi is = a > b;
   return (vd)(((vi)a & is) | ((vi)b & ~is));
 }
 
-int32_t dotpe_unpack_steps(double *x_rbl, double *root_pbl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
+/* Symbols with their rests. */
+INLINE eight read_steps(streams *s, i8s symbols, unsigned shift) {
+  f64s n = __builtin_convertvector(__builtin_convertvector(symbols, i32s), f64s);
+  if (shift > 0) {
+    u64s rest;
+    read_bits(&rest, s->rests, shift);
+    n = n * (double)(1 << shift) + __builtin_convertvector(__builtin_convertvector(rest, i32s), f64s);
+    s->rests += shift;
+  }
+  eight steps;
+  memcpy(&steps, &n, sizeof n);
+  return steps;
+}
+
+/* Root of the sum of squares of the amplitudes of polarization q. */
+INLINE void put_root(double *root, const double *x_rl, int64_t n_m, int q) {
+  eight sum;
+#pragma GCC unroll 4
+  for (int j = 0; j < V8; j++) {
+    sum.v[j] = all(0);
+    for (int64_t m = 0; m < n_m; m++) {
+      vd x = load(x_rl + (2 * m + q) * LANES + j * VL);
+      sum.v[j] += x * x;
+    }
+    sum.v[j] = vsqrt(sum.v[j]);
+  }
+  store8(root, sum);
+}
+
+typedef struct {
+  const int32_t *near_tc;
+  double step, floor, least;
+} steps;
+
+INLINE int unpack_steps(double *x_brl, double *root_bpl, streams *of, const prediction *p, const steps *c, int n_k) {
+  streams s = *of;
+  const double *tap_k[MAX_TAPS];
+  const int64_t n_m = p->n_m, n_r = p->n_r, first = (int64_t)p->bin_t[0];
+  for (int q = 0; q < 2; q++) {
+    for (int64_t row = 0; row < 2 * n_m; row++) {
+      if (s.left < LANES) return -1;
+      memcpy(x_brl + (first * n_r + 2 * row + q) * LANES, s.others, 8 * LANES);
+      s.others += LANES;
+      s.left -= LANES;
+    }
+    put_root(root_bpl + (2 * first + q) * LANES, x_brl + first * n_r * LANES, n_m, q);
+  }
+  for (int64_t t = 1; t < p->n_b; t++) {
+    const int64_t b = p->bin_t[t];
+    double *x_rl = x_brl + b * n_r * LANES;
+    find_taps(tap_k, x_brl, p, t, n_k);
+    for (int q = 0; q < 2; q++) {
+      eight step;
+#pragma GCC unroll 4
+      for (int j = 0; j < V8; j++) {
+        vd below = load(root_bpl + (2 * (int64_t)c->near_tc[2 * t] + q) * LANES + j * VL);
+        vd above = load(root_bpl + (2 * (int64_t)c->near_tc[2 * t + 1] + q) * LANES + j * VL);
+        vd lowest = c->floor * load(root_bpl + (2 * first + q) * LANES + j * VL);
+        step.v[j] = c->step * larger(larger(0.5 * (below + above), lowest), all(c->least));
+      }
+      for (int64_t r = q; r < 2 * n_m; r += 2) {
+        const int kind = p->class_tr[t * n_r + r];
+        const i8s symbols = read_symbols(&s, kind);
+        const eight n = read_steps(&s, symbols, p->shift_tr[t * n_r + r]);
+        eight x = predict(x_brl, p, tap_k, r, t, n_k);
+#pragma GCC unroll 4
+        for (int j = 0; j < V8; j++) {
+          x.v[j] += n.v[j] * step.v[j];
+          x.v[j] = (vd)((vi)x.v[j] & (x.v[j] > 0));
+        }
+        store8(x_rl + r * LANES, x);
+        if (__builtin_expect(has_lowest(symbols, kind), 0) && !put_others(x_rl + r * LANES, symbols, &s, kind)) return -1;
+      }
+      put_root(root_bpl + (2 * b + q) * LANES, x_rl, n_m, q);
+      for (int64_t r = 2 * n_m + q; r < n_r; r += 2) {
+        const int kind = p->class_tr[t * n_r + r];
+        const i8s symbols = read_symbols(&s, kind);
+        const eight n = read_steps(&s, symbols, p->shift_tr[t * n_r + r]);
+        eight x = predict(x_brl, p, tap_k, r, t, n_k);
+#pragma GCC unroll 4
+        for (int j = 0; j < V8; j++)
+          x.v[j] += n.v[j] * (step.v[j] / larger(load(x_rl + (r - 2 * n_m) * LANES + j * VL), step.v[j]));
+        store8(x_rl + r * LANES, x);
+        if (__builtin_expect(has_lowest(symbols, kind), 0) && !put_others(x_rl + r * LANES, symbols, &s, kind)) return -1;
+      }
+    }
+  }
+  return of->left - s.left;
+}
+
+int32_t dotpe_unpack_steps(double *x_brl, double *root_bpl, const uint8_t *codes, const int32_t *at, const uint8_t *rests,
                            const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
                            const int32_t *tap_tk, const double *weight_trk, const int32_t *kind_r, const uint8_t *class_tr,
                            const uint8_t *shift_tr, int32_t n_k, int32_t n_b, int32_t n_m, const int32_t *near_tc,
                            double step, double floor, double least) {
-  const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_k, n_b, n_m};
-  streams s = open_streams(codes, at, rests, others, first_other, n_others);
-  for (int64_t t = 0; t < n_b; t++) {
-    const int64_t b = bin_t[t];
-    for (int q = 0; q < 2; q++) {
-      double *root = root_pbl + (int64_t)q * n_b * LANES;
-      double step_l[LANES];
-      if (t > 0)
-        for (int j = 0; j < V8; j++) {
-          vd below = load(root + (int64_t)near_tc[2 * t] * LANES + j * VL);
-          vd above = load(root + (int64_t)near_tc[2 * t + 1] * LANES + j * VL);
-          vd lowest = floor * load(root + (int64_t)bin_t[0] * LANES + j * VL);
-          store(step_l + j * VL, step * larger(larger(0.5 * (below + above), lowest), all(least)));
-        }
-      for (int64_t row = 0; row < 2 * p.n_m; row++) {
-        const int64_t r = 2 * row + q;
-        const int is_phase = row >= p.n_m;
-        double *to = x_rbl + (r * p.n_b + b) * LANES;
-        if (t == 0) {
-          if (!put_first(to, &s)) return -1;
-        } else {
-          const int kind = class_tr[t * 4 * p.n_m + r], shift = shift_tr[t * 4 * p.n_m + r];
-          const i8s symbols = read_symbols(&s, kind);
-          f64s n = __builtin_convertvector(__builtin_convertvector(symbols, i32s), f64s);
-          if (shift > 0) {
-            int32_t rest_l[LANES];
-            for (int l = 0; l < LANES; l++) rest_l[l] = (int32_t)rest_of(s.rests, shift, l);
-            i32s rest;
-            memcpy(&rest, rest_l, sizeof rest);
-            n = n * (double)(1 << shift) + __builtin_convertvector(rest, f64s);
-            s.rests += shift;
-          }
-          double steps_l[LANES];
-          memcpy(steps_l, &n, sizeof n);
-          eight guess = predict(x_rbl, &p, r, t);
-#pragma GCC unroll 4
-          for (int j = 0; j < V8; j++) {
-            vd size = load(step_l + j * VL);
-            if (is_phase) size /= larger(load(to - 2 * p.n_m * p.n_b * LANES + j * VL), size);
-            vd x = guess.v[j] + load(steps_l + j * VL) * size;
-            if (!is_phase) x = (vd)((vi)x & (x > 0));
-            store(to + j * VL, x);
-          }
-          if (has_lowest(symbols, kind) && !put_others(to, symbols, &s, kind)) return -1;
-        }
-        if (row == p.n_m - 1)
-          for (int j = 0; j < V8; j++) {
-            vd sum = all(0);
-            for (int64_t m = 0; m < p.n_m; m++) {
-              vd x = load(x_rbl + ((2 * m + q) * p.n_b + b) * LANES + j * VL);
-              sum += x * x;
-            }
-            store(root + b * LANES + j * VL, vsqrt(sum));
-          }
-      }
-    }
-  }
-  return n_others - s.left;
+  const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_b, n_m, 4 * n_m};
+  const steps c = {near_tc, step, floor, least};
+  streams s;
+  for (int k = 0; k < N_CLASSES; k++) s.symbols[k] = codes + at[k];
+  s.rests = rests + at[N_CLASSES];
+  s.others = others + first_other;
+  s.left = n_others;
+  return n_k == 6 ? unpack_steps(x_brl, root_bpl, &s, &p, &c, 6) : unpack_steps(x_brl, root_bpl, &s, &p, &c, n_k);
 }
 
-void dotpe_spread_lanes(double *out, int64_t first, const double *x_rbl, int64_t start, const double *scale_b, int32_t n_b,
-                        int32_t n_rows, int32_t n_lanes) {
-  const int64_t n_x = (int64_t)n_rows * n_b;
-  out += first;
-  x_rbl += start;
-  for (int64_t row = 0; row < n_rows; row++)
-    for (int64_t b0 = 0; b0 < n_b; b0 += 8) {
-      const int64_t n = n_b - b0 < 8 ? n_b - b0 : 8;
-      const double *x = x_rbl + (row * n_b + b0) * LANES;
-      for (int64_t l = 0; l < n_lanes; l++) {
-        double *to = out + l * n_x + row * n_b + b0;
-        for (int64_t b = 0; b < n; b++) to[b] = x[b * LANES + l] * scale_b[b0 + b];
+/* Eight bins of eight lanes, `stride` apart, as eight lanes of eight bins. */
+INLINE void transpose(eight *out_l, const double *x, int64_t stride) {
+#if VL == 8
+  __m512d a[8], c[8];
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) {
+    const __m512d even = (__m512d)load(x + 2 * k * stride), odd = (__m512d)load(x + (2 * k + 1) * stride);
+    a[k] = _mm512_unpacklo_pd(even, odd);
+    a[4 + k] = _mm512_unpackhi_pd(even, odd);
+  }
+  /* c[4 h + 2 i + j]: lanes h + 2 i (and + 4) of the bins 4 j to 4 j + 3. */
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) {
+    c[2 * (k & ~1) + (k & 1)] = _mm512_shuffle_f64x2(a[2 * k], a[2 * k + 1], 0x88);
+    c[2 * (k & ~1) + 2 + (k & 1)] = _mm512_shuffle_f64x2(a[2 * k], a[2 * k + 1], 0xdd);
+  }
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) {
+    const int l = (k >> 1) + 2 * (k & 1);
+    out_l[l].v[0] = (vd)_mm512_shuffle_f64x2(c[2 * k], c[2 * k + 1], 0x88);
+    out_l[l + 4].v[0] = (vd)_mm512_shuffle_f64x2(c[2 * k], c[2 * k + 1], 0xdd);
+  }
+#elif VL == 4
+#pragma GCC unroll 4
+  for (int k = 0; k < 4; k++) {
+    const double *from = x + (k >> 1) * 4 * stride + (k & 1) * VL;
+    const __m256d b0 = (__m256d)load(from), b1 = (__m256d)load(from + stride);
+    const __m256d b2 = (__m256d)load(from + 2 * stride), b3 = (__m256d)load(from + 3 * stride);
+    const __m256d e0 = _mm256_unpacklo_pd(b0, b1), o0 = _mm256_unpackhi_pd(b0, b1);
+    const __m256d e1 = _mm256_unpacklo_pd(b2, b3), o1 = _mm256_unpackhi_pd(b2, b3);
+    eight *to = out_l + (k & 1) * VL;
+    to[0].v[k >> 1] = (vd)_mm256_permute2f128_pd(e0, e1, 0x20);
+    to[1].v[k >> 1] = (vd)_mm256_permute2f128_pd(o0, o1, 0x20);
+    to[2].v[k >> 1] = (vd)_mm256_permute2f128_pd(e0, e1, 0x31);
+    to[3].v[k >> 1] = (vd)_mm256_permute2f128_pd(o0, o1, 0x31);
+  }
+#else
+#pragma GCC unroll 4
+  for (int k = 0; k < V8; k++)
+#pragma GCC unroll 4
+    for (int j = 0; j < V8; j++) {
+      const vd even = load(x + 2 * k * stride + 2 * j), odd = load(x + (2 * k + 1) * stride + 2 * j);
+      out_l[2 * j].v[k] = (vd){even[0], odd[0]};
+      out_l[2 * j + 1].v[k] = (vd){even[1], odd[1]};
+    }
+#endif
+}
+
+void dotpe_spread_lanes(double *amplitude, double *phase, int64_t first, const double *x_brl, const double *scale_b,
+                        int32_t n_b, int32_t n_m, int32_t n_lanes) {
+  const int64_t n_r = 4 * n_m, n_x = (int64_t)2 * n_m * n_b, stride = n_r * LANES;
+  for (int64_t r = 0; r < n_r; r++) {
+    const int is_phase = r >= 2 * n_m;
+    double *row = is_phase ? phase + first + (r - 2 * n_m) * n_b : amplitude + first + r * n_b;
+    int64_t b = 0;
+    for (; b + 8 <= n_b; b += 8) {
+      eight out_l[LANES];
+      transpose(out_l, x_brl + b * stride + r * LANES, stride);
+      const eight scale = load8(scale_b + b);
+#pragma GCC unroll 8
+      for (int l = 0; l < LANES; l++) {
+        if (l >= n_lanes) break;
+#pragma GCC unroll 4
+        for (int j = 0; j < V8; j++) store(row + l * n_x + b + j * VL, is_phase ? out_l[l].v[j] : out_l[l].v[j] * scale.v[j]);
       }
     }
+    for (; b < n_b; b++)
+      for (int64_t l = 0; l < n_lanes; l++) {
+        const double x = x_brl[b * stride + r * LANES + l];
+        row[l * n_x + b] = is_phase ? x : x * scale_b[b];
+      }
+  }
 }
