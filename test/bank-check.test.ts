@@ -356,7 +356,10 @@ describe("a packed bank", () => {
     bytes[1_000_000] ^= 1;
     writeFileSync(path, bytes);
     const report = await check(folder, { pool: two });
-    expect(faults(report)).toEqual([["reading", "fail"]]);
+    expect(faults(report)).toEqual([
+      ["reading", "fail"],
+      ["checksums", "fail"],
+    ]);
     expect(named(report, "reading").found).toMatch(
       /^\d+ of 96 samples cannot be read, .*waveforms.pack: chunk \d+/,
     );

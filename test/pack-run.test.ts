@@ -80,6 +80,18 @@ test("unpack gives the .npy files again; --json says sizes and errors", async ()
   expect(6 * 10 * packed.rounding.relativeError).toBeLessThan(0.021);
 });
 
+test.each(["exact", "again"])(
+  "bank %s has the checksums of its files, and bank check uses them",
+  async (bank) => {
+    const { checks } = JSON.parse(await ok("bank", "check", bank, "--json", "--quiet")).banks[0];
+    const found = checks.find(({ name }: { name: string }) => name === "checksums");
+    expect([found.level, found.found]).toEqual([
+      "pass",
+      `${bank === "exact" ? 3 : 8} files are what SHA256SUMS says`,
+    ]);
+  },
+);
+
 describe("what is refused", () => {
   test.each([
     [["pack"], 64, "found 0 folders, expected BANK and OUT"],

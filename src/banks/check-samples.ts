@@ -1,12 +1,18 @@
 /** Checks of a bank's samples: whether they are systems that exist, each once, and those that the bank says it has. */
 import { DotpeError } from "../errors.ts";
-import { type Bank, OPTIONAL_COLUMNS, SAMPLE_COLUMNS, type SampleColumn } from "../gw/bank.ts";
+import {
+  type Bank,
+  CONFIG_FILE,
+  OPTIONAL_COLUMNS,
+  SAMPLE_COLUMNS,
+  SAMPLES_FILE,
+  type SampleColumn,
+} from "../gw/bank.ts";
 import { mchirp } from "../gw/prior.ts";
 import { type BankCheck, brief, failed, ofSamples, passed, skipped, warned } from "./check-list.ts";
 import { equalRows } from "./copies.ts";
 import { weightInfo } from "./info.ts";
 
-export const SAMPLES_FILE = "intrinsic_sample_bank.feather";
 const COLUMNS = [...SAMPLE_COLUMNS, ...OPTIONAL_COLUMNS];
 /** Rounding of what was computed from angles. */
 const ROUNDING = 1e-9;
@@ -147,7 +153,7 @@ function statedCheck({ samples, n_i, config: { others } }: Bank): BankCheck {
   const todo = "the samples and bank_config.json are not of one bank, or it was changed later";
   if (size !== undefined && size.value !== n_i) {
     const found = `bank_config.json says ${size.name} ${size.value}, the samples are ${n_i}`;
-    return warned("as stated", found, todo, { file: "bank_config.json" });
+    return warned("as stated", found, todo, { file: CONFIG_FILE });
   }
   for (const { limit, of, what, sign } of limits) {
     if (limit === undefined) continue;
@@ -155,7 +161,7 @@ function statedCheck({ samples, n_i, config: { others } }: Bank): BankCheck {
     const i = of.findIndex((value) => sign * value < beyond);
     if (i < 0) continue;
     const found = `sample ${i} has ${what} ${brief(of[i])}, bank_config.json says ${limit.name} ${limit.value}`;
-    return warned("as stated", found, todo, { file: "bank_config.json", sample: i });
+    return warned("as stated", found, todo, { file: CONFIG_FILE, sample: i });
   }
   const known = [size, ...limits.map(({ limit }) => limit)].flatMap((one) => (one ? [one.name] : []));
   if (known.length === 0) return skipped("as stated", "bank_config.json says nothing of the samples");

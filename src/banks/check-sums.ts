@@ -2,13 +2,12 @@
 import { existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { DotpeError } from "../errors.ts";
-import type { Bank } from "../gw/bank.ts";
+import { type Bank, CONFIG_FILE, SAMPLES_FILE } from "../gw/bank.ts";
 import { readInput } from "../io/input.ts";
 import { type BankCheck, failed, passed, skipped, warned } from "./check-list.ts";
-import { SAMPLES_FILE } from "./check-samples.ts";
+import { SUMS_FILE as SUMS } from "./checksums.ts";
 
 const NAME = "checksums";
-const SUMS = "SHA256SUMS";
 const MAX_BYTES = 2 ** 25;
 const AGAIN = "copy the bank again from where it was made";
 
@@ -28,7 +27,7 @@ export function namesOf({ folder, blocks, packed }: Pick<Bank, "folder" | "block
     packed === null
       ? blocks.flatMap(({ amplitudesPath, phasePath }) => [amplitudesPath, phasePath])
       : [packed.path];
-  return ["bank_config.json", SAMPLES_FILE, ...waveforms.map((path) => relative(folder, path))];
+  return [CONFIG_FILE, SAMPLES_FILE, ...waveforms.map((path) => relative(folder, path))];
 }
 
 /**

@@ -3,20 +3,29 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { version } from "../../package.json";
 import { openWaveforms } from "../approximants/open.ts";
-import { type BankSamples, blockPaths, SAMPLE_COLUMNS } from "../gw/bank.ts";
+import { type BankSamples, CONFIG_FILE, SAMPLE_COLUMNS, SAMPLES_FILE } from "../gw/bank.ts";
 import { PREC_VERSION } from "../gw/bank-config.ts";
 import { readEvent } from "../gw/event.ts";
 import { FileSet, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeather } from "../io/feather-write.ts";
-import { sha256Of, sha256OfFile } from "../io/sha256.ts";
+import { sha256Of } from "../io/sha256.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { shareF64 } from "../workers/arena.ts";
 import { type BinGrid, binsOf } from "./bins.ts";
+import {
+  type BankShape,
+  blockBytes,
+  blockPlan,
+  blocksOf,
+  itemsOfBlock,
+  type MadeBlock,
+} from "./block-writer.ts";
+import { formatSums, SUMS_FILE, sumsOfBlocks } from "./checksums.ts";
 import { drawSamples } from "./draws.ts";
 import type { BankOptions } from "./options.ts";
 import { withPool } from "./threads.ts";
 import { finishFolder, missingBlocks, prepareFolder } from "./unfinished.ts";
-import { type BankShape, blockBytes, type MadeBlock, waveformPlan } from "./waveform-job.ts";
+import { type WaveformPlan, waveformPlan } from "./waveform-job.ts";
 
 export interface CreatedBank {
   readonly folder: string;
@@ -49,27 +58,25 @@ export async function createBank(options: BankOptions, report: Reporter): Promis
   mkdirSync(join(folder, "waveforms"), { recursive: true });
   const samples = drawSamples({ ...options, aligned: source.alignedSpins });
   const samplesBytes = encodeSamples(samples);
-  writeFileAtomic(join(folder, SAMPLES), samplesBytes);
+  writeFileAtomic(join(folder, SAMPLES_FILE), samplesBytes);
   const shape = { n_i: n, blocksize, n_m: source.m_arr.length, n_b: fbin.length };
   const blocks = missingBlocks(folder, shape);
-  const plan = waveformPlan({ ...shape, folder, request, samples, blocks });
+  const plan = waveformPlan({ ...blockPlan(folder, shape), request, samples, blocks });
   const started = performance.now();
   const made = await makeBlocks(plan, options.nProcs, report);
   const seconds = (performance.now() - started) / 1000;
   const configBytes = new TextEncoder().encode(JSON.stringify(config, null, 1) + "\n");
-  const sums = checksums(folder, shape, made);
-  sums.set(SAMPLES, sha256Of(samplesBytes)).set("bank_config.json", sha256Of(configBytes));
+  const sums = sumsOfBlocks(folder, shape, made);
+  sums.set(SAMPLES_FILE, sha256Of(samplesBytes)).set(CONFIG_FILE, sha256Of(configBytes));
   const files = new FileSet();
-  files.write(join(folder, "SHA256SUMS"), [...sums].map(([name, sum]) => `${sum}  ${name}\n`).join(""));
-  files.write(join(folder, "bank_config.json"), configBytes);
+  files.write(join(folder, SUMS_FILE), formatSums(sums));
+  files.write(join(folder, CONFIG_FILE), configBytes);
   await files.commit();
   finishFolder(folder);
-  const made_i = blocks.reduce((sum, block) => sum + Math.min(blocksize, n - block * blocksize), 0);
+  const made_i = blocks.reduce((sum, block) => sum + itemsOfBlock(shape, block), 0);
   const { m_arr, maker } = source;
   return { folder, n_i: n, n_b: fbin.length, m_arr, maker, bytes: bytesOf(shape), made: made_i, seconds };
 }
-
-const SAMPLES = "intrinsic_sample_bank.feather";
 
 function gridOf({ event, band }: BankOptions): BinGrid {
   if (band !== null) return band;
@@ -98,11 +105,11 @@ function encodeSamples(samples: BankSamples): Uint8Array {
 }
 
 async function makeBlocks(
-  plan: ReturnType<typeof waveformPlan>,
+  plan: WaveformPlan,
   nProcs: number | undefined,
   report: Reporter,
-): Promise<Map<number, MadeBlock>> {
-  if (plan.n_tasks === 0) return new Map();
+): Promise<MadeBlock[]> {
+  if (plan.n_tasks === 0) return [];
   const stage = report.stage("waveforms", plan.blocks.length * plan.blocksize, "waveforms");
   const results = await withPool(nProcs, (pool) =>
     pool.run("waveforms", plan, plan.n_tasks, (done) =>
@@ -111,23 +118,11 @@ async function makeBlocks(
   );
   stage.update(plan.n_i);
   stage.end();
-  return new Map(results.flat().map((block) => [block.block, block]));
-}
-
-/** By name in the folder, in the order of the blocks. */
-function checksums(folder: string, shape: BankShape, made: ReadonlyMap<number, MadeBlock>) {
-  const sums = new Map<string, string>();
-  for (let block = 0; block * shape.blocksize < shape.n_i; block++) {
-    const known = made.get(block)?.sha256;
-    blockPaths("", block).forEach((name, c) => {
-      sums.set(name, known?.[c] ?? sha256OfFile(join(folder, name)));
-    });
-  }
-  return sums;
+  return results.flat();
 }
 
 function bytesOf(shape: BankShape): number {
   let bytes = 0;
-  for (let block = 0; block * shape.blocksize < shape.n_i; block++) bytes += 2 * blockBytes(shape, block);
+  for (let block = 0; block < blocksOf(shape); block++) bytes += 2 * blockBytes(shape, block);
   return bytes;
 }

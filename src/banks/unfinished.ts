@@ -2,10 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { DotpeError } from "../errors.ts";
-import { blockPaths } from "../gw/bank.ts";
+import { blockPaths, CONFIG_FILE } from "../gw/bank.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { readJson } from "../io/json.ts";
-import { type BankShape, blockBytes } from "./waveform-job.ts";
+import { type BankShape, blockBytes, blocksOf } from "./block-writer.ts";
 
 /** Holds the configuration until the bank is finished. */
 const MARK = "bank_config.unfinished.json";
@@ -16,7 +16,7 @@ const MARK = "bank_config.unfinished.json";
  * @throws DotpeError cannotCreate for a folder with anything else in it.
  */
 export function prepareFolder(folder: string, config: object): void {
-  if (existsSync(join(folder, "bank_config.json")))
+  if (existsSync(join(folder, CONFIG_FILE)))
     throw occupied(folder, "found a finished bank", "Give another folder, or remove this one.");
   const text = JSON.stringify(config, null, 1) + "\n";
   const mark = join(folder, MARK);
@@ -45,7 +45,7 @@ export function finishFolder(folder: string): void {
 /** Blocks of which a file is not there: a file has its name only when it is whole. */
 export function missingBlocks(folder: string, shape: BankShape): number[] {
   const missing: number[] = [];
-  for (let block = 0; block * shape.blocksize < shape.n_i; block++) {
+  for (let block = 0; block < blocksOf(shape); block++) {
     const bytes = blockBytes(shape, block);
     const isWhole = (path: string) => existsSync(path) && statSync(path).size === bytes;
     if (!blockPaths(folder, block).every(isWhole)) missing.push(block);

@@ -2,12 +2,9 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { DotpeError } from "../errors.ts";
-import { openBank } from "../gw/bank.ts";
+import { CONFIG_FILE, openBank, SAMPLES_FILE } from "../gw/bank.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeatherChunks, type FeatherColumn, readFeather } from "../io/feather.ts";
-
-const CONFIG = "bank_config.json";
-const SAMPLES = "intrinsic_sample_bank.feather";
 
 /**
  * Writes a bank of n samples whose waveform files are symbolic links to the blocks of `from`, one after the other and again
@@ -34,11 +31,11 @@ export function linkBank(from: string, to: string, n: number): void {
     symlinkSync(resolve(amplitudesPath), join(to, `waveforms/amplitudes_block_${k}.npy`));
     symlinkSync(resolve(phasePath), join(to, `waveforms/phase_block_${k}.npy`));
   }
-  const columns = repeatedColumns(join(from, SAMPLES), whole.length * blocksize, n);
+  const columns = repeatedColumns(join(from, SAMPLES_FILE), whole.length * blocksize, n);
   // Compressed as pandas does it, so that opening it takes as long.
-  writeFileAtomic(join(to, SAMPLES), encodeFeatherChunks(columns, { compression: "lz4" }));
-  const stated = JSON.parse(readFileSync(join(from, CONFIG), "utf8"));
-  writeFileSync(join(to, CONFIG), JSON.stringify({ ...stated, bank_size: n }, null, 1) + "\n");
+  writeFileAtomic(join(to, SAMPLES_FILE), encodeFeatherChunks(columns, { compression: "lz4" }));
+  const stated = JSON.parse(readFileSync(join(from, CONFIG_FILE), "utf8"));
+  writeFileSync(join(to, CONFIG_FILE), JSON.stringify({ ...stated, bank_size: n }, null, 1) + "\n");
 }
 
 /** The first n_from rows of a table, again and again until there are n. */

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { CONFIG_FILE, SAMPLES_FILE } from "../gw/bank.ts";
 import { arrivalTimes, detectorResponses, detectorsNamed } from "../gw/detectors.ts";
 import { SOLAR_MASS_SECONDS } from "../gw/prior.ts";
 import { uniform } from "../gw/random.ts";
@@ -129,8 +130,8 @@ export function writeSyntheticBank(folder: string, n: number): string {
     ...{ bank_size: n, blocksize: n, f_ref: 50, approximant: "TaylorF2", fbin },
     ...{ m_arr: MODES.map(({ m }) => m), harmonic_modes: MODES.map(({ l, m }) => [l, m]) },
   };
-  writeFileSync(join(folder, "bank_config.json"), JSON.stringify(config));
-  writeFileSync(join(folder, "intrinsic_sample_bank.feather"), encodeFeather(columnsOf(samples)));
+  writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(config));
+  writeFileSync(join(folder, SAMPLES_FILE), encodeFeather(columnsOf(samples)));
   const shape = [n, MODES.length, 2, N_BINS];
   const amplitude = new Float64Array(n * MODES.length * 2 * N_BINS);
   const phase = new Float64Array(amplitude.length);

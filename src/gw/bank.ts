@@ -55,6 +55,9 @@ export interface Bank {
   packed: PackedWaveforms | null;
 }
 
+/** In the folder of a bank, beside its waveforms. */
+export const CONFIG_FILE = "bank_config.json";
+export const SAMPLES_FILE = "intrinsic_sample_bank.feather";
 export const N_POLARIZATIONS = 2;
 export const REMAKE = "Copy or make the bank again.";
 
@@ -72,8 +75,8 @@ export function openBank(folder: string, id: string): Bank {
       "Give the folder that holds bank_config.json.",
     );
   }
-  const config = readBankConfig(join(folder, "bank_config.json"));
-  const { n_i, samples } = readSamples(join(folder, "intrinsic_sample_bank.feather"));
+  const config = readBankConfig(join(folder, CONFIG_FILE));
+  const { n_i, samples } = readSamples(join(folder, SAMPLES_FILE));
   const packed = hasPack(folder) ? openPack(join(folder, PACK_NAME), config, n_i) : null;
   const blocks = packed === null ? findBlocks(folder, config, n_i) : [];
   return { id, folder, config, n_i, samples, blocks, packed };

@@ -3,13 +3,13 @@ import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
+import { removedOnSignal } from "../io/removed-on-signal.ts";
 import { isRunning } from "./process-identity.ts";
 
 const IN_MEMORY = "/dev/shm";
 /** The folder in memory is used if it has so much left (bytes): the slice of a bank is a tenth of it. */
 const WANTED = 2 ** 29;
 const PREFIX = "dotpe-tune-";
-const ENDINGS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
 /**
  * Makes a folder, gives it to `use`, and removes it again: after an error and on a signal too. What processes left that were
@@ -20,19 +20,10 @@ export async function inScratch<T>(use: (folder: string) => Promise<T>): Promise
   const parent = hasRoom(IN_MEMORY) ? IN_MEMORY : tmpdir();
   removeLeftovers(parent);
   const folder = make(parent);
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  const end = (signal: NodeJS.Signals) => {
-    remove();
-    // Without a listener the signal does what it always does.
-    for (const one of ENDINGS) process.off(one, end);
-    process.kill(process.pid, signal);
-  };
-  for (const signal of ENDINGS) process.on(signal, end);
   try {
-    return await use(folder);
+    return await removedOnSignal(folder, () => use(folder));
   } finally {
-    for (const signal of ENDINGS) process.off(signal, end);
-    remove();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

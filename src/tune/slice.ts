@@ -1,7 +1,7 @@
 /** A part of a user's banks as a small bank of its own, to measure on. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { OPTIONAL_COLUMNS, SAMPLE_COLUMNS } from "../gw/bank.ts";
+import { CONFIG_FILE, OPTIONAL_COLUMNS, SAMPLE_COLUMNS, SAMPLES_FILE } from "../gw/bank.ts";
 import { BankReader, bankFiles } from "../gw/bank-reader.ts";
 import { encodeFeather } from "../io/feather.ts";
 import { encodeNpy } from "../io/npy-write.ts";
@@ -42,10 +42,10 @@ export function writeSlice(inputs: Inputs, folder: string, n: number): number {
     const data = Float64Array.from(i_j, (i, k) => inputs.banks[bank_j[k]].samples[name][i]);
     return { name, type: "f64" as const, data };
   });
-  writeFileSync(join(folder, "intrinsic_sample_bank.feather"), encodeFeather(columns));
+  writeFileSync(join(folder, SAMPLES_FILE), encodeFeather(columns));
   const harmonic_modes = config.harmonic_modes ?? undefined;
   const fbin = Array.from(config.fbin);
   const stated = { ...config, harmonic_modes, fbin, bank_size: n_i, blocksize: n_i };
-  writeFileSync(join(folder, "bank_config.json"), JSON.stringify(stated));
+  writeFileSync(join(folder, CONFIG_FILE), JSON.stringify(stated));
   return n_i;
 }

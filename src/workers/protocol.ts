@@ -12,12 +12,13 @@
  * those that were sent to the worker, so that in the middle of a job it knows when to look at its messages.
  */
 import type { Again, AgainPlan } from "../banks/again-job.ts";
+import type { MadeBlock } from "../banks/block-writer.ts";
 import type { CheckPlan, CheckResult } from "../banks/check-job.ts";
 import type { PackErrors } from "../banks/pack/encode.ts";
 import type { FitPlan } from "../banks/pack/fit-job.ts";
 import type { PackPlan } from "../banks/pack/pack-job.ts";
 import type { UnpackPlan } from "../banks/pack/unpack-job.ts";
-import type { MadeBlock, WaveformPlan } from "../banks/waveform-job.ts";
+import type { WaveformPlan } from "../banks/waveform-job.ts";
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { LimitPlan, LimitRate } from "../machine/limit-job.ts";
 import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
@@ -53,7 +54,7 @@ export interface Jobs {
   waveforms: { plan: WaveformPlan; result: MadeBlock[] };
   packFit: { plan: FitPlan; result: null };
   pack: { plan: PackPlan; result: PackErrors };
-  unpack: { plan: UnpackPlan; result: null };
+  unpack: { plan: UnpackPlan; result: MadeBlock[] };
   again: { plan: AgainPlan; result: Again[] };
   checkBank: { plan: CheckPlan; result: CheckResult };
 }

@@ -11,11 +11,11 @@ import {
 } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DotpeError } from "../../errors.ts";
-
-/** What a bank has beside its waveforms. */
-export const COPIED = ["bank_config.json", "intrinsic_sample_bank.feather"] as const;
-
-const ENDINGS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+import { CONFIG_FILE, SAMPLES_FILE } from "../../gw/bank.ts";
+import { writeFileAtomic } from "../../io/atomic-write.ts";
+import { removedOnSignal } from "../../io/removed-on-signal.ts";
+import { sha256OfFile } from "../../io/sha256.ts";
+import { formatSums, SUMS_FILE, type Sums } from "../checksums.ts";
 
 /**
  * Makes `.<name>.<process>-<unique>.part` beside `out`, lets `fill` write into it, and gives it its name; after a failure or a
@@ -28,26 +28,16 @@ export async function withOutFolder<T>(out: string, fill: (folder: string) => Pr
   const folder = join(dirname(path), `.${basename(path)}.${process.pid}-${Bun.randomUUIDv7()}.part`);
   return orCannotCreate(out, async () => {
     mkdirSync(folder);
-    const remove = () => rmSync(folder, { recursive: true, force: true });
-    const end = (signal: NodeJS.Signals) => {
-      remove();
-      // Without a listener the signal does what it always does.
-      for (const one of ENDINGS) process.off(one, end);
-      process.kill(process.pid, signal);
-    };
-    for (const signal of ENDINGS) process.on(signal, end);
     try {
-      const result = await fill(folder);
+      const result = await removedOnSignal(folder, () => fill(folder));
       syncPath(folder);
       refuseExisting(out, path);
       renameSync(folder, path);
       syncPath(dirname(path));
       return result;
     } catch (error) {
-      remove();
+      rmSync(folder, { recursive: true, force: true });
       throw error;
-    } finally {
-      for (const signal of ENDINGS) process.off(signal, end);
     }
   });
 }
@@ -61,12 +51,14 @@ function refuseExisting(out: string, path: string): void {
   );
 }
 
-/** Copies configuration and samples of a bank bit for bit. */
-export function copyRest(from: string, to: string): void {
-  for (const name of COPIED) {
+/** Copies configuration and samples of a bank bit for bit, and writes SHA256SUMS. @param sums of the waveforms; it is added to */
+export function copyRest(from: string, to: string, sums: Sums): void {
+  for (const name of [CONFIG_FILE, SAMPLES_FILE]) {
     copyFileSync(join(from, name), join(to, name));
     syncPath(join(to, name));
+    sums.set(name, sha256OfFile(join(to, name)));
   }
+  writeFileAtomic(join(to, SUMS_FILE), formatSums(sums));
 }
 
 /** Waits until a file or folder is on the disk; some network file systems refuse, and it is there too. */

@@ -17,6 +17,7 @@ import {
 } from "../../gw/pack-file.ts";
 import { inspiralScale, onesOf, orderOf, type PackModel, plainWeights } from "../../gw/pack-model.ts";
 import { PartFile, writeAt } from "../../io/atomic-write.ts";
+import { sha256OfFile } from "../../io/sha256.ts";
 import { LANES } from "../../kernels/pack-table.ts";
 import type { Reporter } from "../../report/reporter.ts";
 import { sharedF64, sharedI32, shareF64 } from "../../workers/arena.ts";
@@ -82,7 +83,7 @@ export async function packBank(options: PackOptions, report: Reporter): Promise<
       const writing = { file, bank, files, ...fitted, rounding };
       const { header, bytes: packedBytes } = await orDiscard(file, () => writeFile(pool, writing, report));
       file.commit(packedBytes);
-      copyRest(from, folder);
+      copyRest(from, folder, new Map([[PACK_NAME, sha256OfFile(join(folder, PACK_NAME))]]));
       const seconds = (performance.now() - started) / 1000;
       const { mode, samples, rawBytes } = header;
       return { folder: out, mode, samples, rawBytes, packedBytes, seconds, rounding: header.rounding };
