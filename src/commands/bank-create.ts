@@ -39,7 +39,12 @@ const FLAGS: readonly FlagSpec[] = [
     "masses uniform in ln mchirp and ln q; from the prior itself; or as mchirp^A. log_prior_weights undo it (log)",
   ),
   flagOf(SAMPLES, "mchirp-power", "A", "the power of --draw power (-1.7)"),
-  flagOf(SAMPLES, "inc-faceon-factor", "F", "more systems seen face-on by about this factor (isotropic)"),
+  flagOf(
+    SAMPLES,
+    "inc-faceon-factor",
+    "F",
+    "inclination drawn with F times the density at 0 that it has at 90 degrees, weighted back (isotropic)",
+  ),
   flagOf(WAVEFORMS, "approximant", "NAME", "IMRPhenomD is built in; others are LALSimulation's (IMRPhenomD)"),
   flagOf(WAVEFORMS, "modes", "LM,LM,...", "such as 22,21,33 (those that dot_pe uses)"),
   flagOf(

@@ -20,7 +20,11 @@ const HELP: HelpPage = {
   usage: `dotpe-hpc bank ${Object.keys(PARTS).join("|")} ...`,
   positionals: Object.entries(PARTS).map(([name, { about }]) => [name, about]),
   flags: [],
-  examples: [["dotpe-hpc bank create bank --event GW170814.npz --mchirp 25,30 --n 32768", "for one event"]],
+  examples: [
+    ["dotpe-hpc bank create bank --event GW170814.npz --mchirp 25,30 --n 32768", "for one event"],
+    ["dotpe-hpc bank check bank --event GW170814.npz", "is it whole, and good for the event?"],
+    ["dotpe-hpc bank pack bank packed --tolerance 0.01", "much smaller; run reads it as it is"],
+  ],
   more: "dotpe-hpc bank create --help describes create, and so for the others.",
 };
 
