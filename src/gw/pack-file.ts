@@ -225,10 +225,10 @@ function readModel(path: string, frame: Uint8Array, header: PackHeader): PackMod
   if (shift_tr.some((shift) => shift > MAX_SHIFT[mode])) throw bad(path, "model: found too large a shift");
   if (![scale_b, weight_trk].every((values) => values.every(Number.isFinite)))
     throw bad(path, "model: found a number that is not finite");
-  const { bin_t, tap_tk, near_tc } = orderOf(mode, n_b, n_k, stride);
+  const { bin_t, tap_tk, near_tc, n_roots } = orderOf(mode, n_b, n_k, stride);
   const coding = { bin_t, tap_tk, weight_trk, kind_r, class_tr, shift_tr };
   const prediction: Prediction = { ...coding, n_k, n_b, n_m: modes.length };
-  const steps = rounding === null ? null : { near_tc, ...stepsOf(rounding) };
+  const steps = rounding === null ? null : { near_tc, n_roots, ...stepsOf(rounding) };
   return { prediction, steps, scale_b };
 }
 

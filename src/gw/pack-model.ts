@@ -19,7 +19,7 @@ export interface PackModel {
   readonly scale_b: Float64Array;
 }
 
-export interface CodingOrder {
+interface Places {
   readonly bin_t: Int32Array;
   /** (t, k); where there are fewer than n_k, the first is repeated. */
   readonly tap_tk: Int32Array;
@@ -28,8 +28,13 @@ export interface CodingOrder {
   readonly n_taps_t: Int32Array;
 }
 
+/** With `n_roots` of `Steps`. */
+export interface CodingOrder extends Places {
+  readonly n_roots: number;
+}
+
 /** Every bin after those below it. */
-export function ascendingOrder(n_b: number, n_k: number): CodingOrder {
+export function ascendingOrder(n_b: number, n_k: number): Places {
   const order = emptyOrder(n_b, n_k);
   for (let t = 0; t < n_b; t++) {
     const taps = Array.from({ length: Math.min(t, n_k) }, (_, k) => t - 1 - k);
@@ -39,7 +44,7 @@ export function ascendingOrder(n_b: number, n_k: number): CodingOrder {
 }
 
 /** Every stride-th bin (a power of 2) and the last, then the bins half-way between these, and so on. */
-export function halvingOrder(n_b: number, n_k: number, stride: number): CodingOrder {
+export function halvingOrder(n_b: number, n_k: number, stride: number): Places {
   const order = emptyOrder(n_b, n_k);
   const known: number[] = [];
   let t = 0;
@@ -72,12 +77,12 @@ function nearest(bins: readonly number[], bin: number, n: number): number[] {
   return [below, ...bins.slice(first, first + n).filter((other) => other !== below)];
 }
 
-function emptyOrder(n_b: number, n_k: number): CodingOrder {
+function emptyOrder(n_b: number, n_k: number): Places {
   const [bin_t, tap_tk] = [sharedI32(n_b), sharedI32(n_b * n_k)];
   return { bin_t, tap_tk, near_tc: sharedI32(2 * n_b), n_taps_t: sharedI32(n_b) };
 }
 
-function setPlace(order: CodingOrder, t: number, bin: number, taps: readonly number[], n_k: number): void {
+function setPlace(order: Places, t: number, bin: number, taps: readonly number[], n_k: number): void {
   order.bin_t[t] = bin;
   order.n_taps_t[t] = taps.length;
   const [first = 0] = taps;
@@ -89,7 +94,9 @@ function setPlace(order: CodingOrder, t: number, bin: number, taps: readonly num
 
 /** The order of a mode. @param stride of the rounded code */
 export function orderOf(mode: PackMode, n_b: number, taps: number, stride: number): CodingOrder {
-  return mode === "exact" ? ascendingOrder(n_b, taps) : halvingOrder(n_b, taps, stride);
+  const order = mode === "exact" ? ascendingOrder(n_b, taps) : halvingOrder(n_b, taps, stride);
+  const near = new Set(order.near_tc);
+  return { ...order, n_roots: 1 + order.bin_t.findLastIndex((bin) => near.has(bin)) };
 }
 
 /** (f / f_0)^(-7/6). */

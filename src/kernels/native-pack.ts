@@ -10,7 +10,7 @@ const D = "f64";
 export const PACK_SYMBOLS = {
   dotpe_unpack_exact: { args: [P, P, L, P, L, N, P, P, P, P, P, P, N, N, N], returns: "i32" },
   dotpe_unpack_steps: {
-    args: [P, P, P, P, P, P, L, N, P, P, P, P, P, P, N, N, N, P, D, D, D],
+    args: [P, P, P, P, P, P, L, N, P, P, P, P, P, P, N, N, N, P, D, D, D, N],
     returns: "i32",
   },
   dotpe_spread_lanes: { args: [P, P, L, P, P, N, N, N], returns: "void" },
@@ -29,7 +29,7 @@ export function bindPack(c: any): PackKernels {
     unpackSteps: (x, scratch, from, p, s) =>
       c.dotpe_unpack_steps(
         ...[x, scratch, ...coded(from), ...predicted(p)],
-        ...[s.near_tc, s.step, s.floor, s.least],
+        ...[s.near_tc, s.step, s.floor, s.least, s.n_roots],
       ),
     spreadLanes: c.dotpe_spread_lanes,
   };

@@ -50,6 +50,8 @@ export interface Prediction {
 export interface Steps {
   /** Nearest bins coded before t, below and above (twice the same if there is one only). */
   readonly near_tc: Int32Array;
+  /** All of them are among those of the first n_roots places: no other's R is needed. */
+  readonly n_roots: number;
   /** The step of an amplitude is `step` times the larger of R, floor R(first bin), least. */
   readonly step: number;
   readonly floor: number;

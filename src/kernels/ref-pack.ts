@@ -207,7 +207,7 @@ function unpackSteps(
           x_brl[to] = isPhase || x > 0 ? x : 0;
         }
         if (lanes.nTaken < 0) return -1;
-        if (row === n_m - 1) writeRoot(scratch, x_brl, p, b, n_m);
+        if (row === n_m - 1 && t < steps.n_roots) writeRoot(scratch, x_brl, p, b, n_m);
       }
     }
   }

@@ -139,9 +139,9 @@ async function fitModel(
   await pool.run("packFit", plan, n_r, onProgress);
   const { weight_trk: fitted_trk, kind_r, class_tr, shift_tr, floor, least } = plan;
   const weight_trk = plainWeights(fitted_trk, n_k);
-  const { bin_t, tap_tk, near_tc } = order;
+  const { bin_t, tap_tk, near_tc, n_roots } = order;
   const prediction = { bin_t, tap_tk, weight_trk, kind_r, class_tr, shift_tr, n_k, n_b, n_m };
-  const steps = step === 0 ? null : { near_tc, step, floor, least };
+  const steps = step === 0 ? null : { near_tc, n_roots, step, floor, least };
   return { model: { prediction, steps, scale_b }, fitted_trk };
 }
 

@@ -17,13 +17,6 @@ typedef struct {
   vd v[V8];
 } eight;
 
-/* The lanes as integers of 8, 32 and 64 bits, and as doubles. */
-typedef int8_t i8s __attribute__((vector_size(LANES)));
-typedef int32_t i32s __attribute__((vector_size(4 * LANES)));
-typedef uint64_t u64s __attribute__((vector_size(8 * LANES)));
-typedef int64_t i64s __attribute__((vector_size(8 * LANES)));
-typedef double f64s __attribute__((vector_size(8 * LANES)));
-
 INLINE eight load8(const double *x) {
   eight out;
 #pragma GCC unroll 4
@@ -73,7 +66,7 @@ INLINE eight predict(const double *x_brl, const prediction *p, const double *con
 }
 
 /* Lane l: the w bits from bit l w on, w <= 56. Reads up to 64 bytes from there. */
-INLINE void read_bits(u64s *to, const uint8_t *from, unsigned w) {
+INLINE void read_bits(vu *to, const uint8_t *from, unsigned w) {
   const uint64_t mask = (1ULL << w) - 1;
 #if VL == 8
   if (__builtin_expect(w <= 48, 1)) {
@@ -82,7 +75,7 @@ INLINE void read_bits(u64s *to, const uint8_t *from, unsigned w) {
     const __m512i bit = _mm512_mullo_epi16(lane, _mm512_set1_epi16((short)w));
     const __m512i place = _mm512_add_epi16(_mm512_srli_epi16(bit, 4), _mm512_set1_epi64(0x0003000200010000));
     const __m512i found = _mm512_permutexvar_epi16(place, _mm512_loadu_si512(from));
-    *to = (u64s)_mm512_srlv_epi64(found, _mm512_and_si512(bit, _mm512_set1_epi64(15))) & mask;
+    to[0] = (vu)_mm512_srlv_epi64(found, _mm512_and_si512(bit, _mm512_set1_epi64(15))) & mask;
     return;
   }
 #endif
@@ -92,8 +85,20 @@ INLINE void read_bits(u64s *to, const uint8_t *from, unsigned w) {
     memcpy(word_l + l, from + (l * w >> 3), 8);
     word_l[l] = word_l[l] >> (l * w & 7) & mask;
   }
-  memcpy(to, word_l, sizeof word_l);
+#pragma GCC unroll 4
+  for (int j = 0; j < V8; j++) {
+#if VL == 8
+    memcpy(to + j, word_l, sizeof word_l);
+#elif VL == 4
+    to[j] = (vu){word_l[4 * j], word_l[4 * j + 1], word_l[4 * j + 2], word_l[4 * j + 3]};
+#else
+    to[j] = (vu){word_l[2 * j], word_l[2 * j + 1]};
+#endif
+  }
 }
+
+/* Doubles as integers of the same order, and back. */
+INLINE vu ordered(vu bits) { return bits ^ ((vu)((vi)bits < 0) >> 1); }
 
 #define MOST_BITS 56
 #define WHOLE 64
@@ -106,24 +111,17 @@ INLINE int unpack_exact(double *x_brl, const uint8_t *width_tr, const uint8_t *d
     for (int64_t r = 0; r < p->n_r; r++, to += LANES) {
       const int64_t at = t * p->n_r + r;
       const unsigned w = (uint8_t)(width_tr[at] + p->shift_tr[at]);
-      u64s n;
-      if (__builtin_expect(w <= MOST_BITS, 1)) {
-        read_bits(&n, digits, w);
-        n -= 1ULL << w >> 1;
-      } else {
-        memcpy(&n, digits, sizeof n);
-        n -= 1ULL << 63;
-      }
+      vu n[V8];
+      if (__builtin_expect(w <= MOST_BITS, 1)) read_bits(n, digits, w);
+      else memcpy(n, digits, sizeof n);
+      const uint64_t half = w == WHOLE ? 1ULL << 63 : 1ULL << w >> 1;
       digits += w;
-      u64s bits = {0};
-      if (t > 0) {
-        const eight guess = predict(x_brl, p, tap_k, r, t, n_k);
-        memcpy(&bits, &guess, sizeof bits);
-      }
-      bits ^= (u64s)((i64s)bits >> 63) >> 1;
-      bits += n;
-      bits ^= (u64s)((i64s)bits >> 63) >> 1;
-      memcpy(to, &bits, sizeof bits);
+      eight guess;
+      if (t > 0) guess = predict(x_brl, p, tap_k, r, t, n_k);
+      else memset(&guess, 0, sizeof guess);
+#pragma GCC unroll 4
+      for (int j = 0; j < V8; j++) guess.v[j] = (vd)ordered(ordered((vu)guess.v[j]) + (n[j] - half));
+      store8(to, guess);
     }
   }
   return 0;
@@ -155,45 +153,43 @@ typedef struct {
   int32_t left;
 } streams;
 
-/* Eight half bytes as bytes. */
+#define EVERY_BYTE 0x0101010101010101ULL
+
+/* Eight signed half bytes as bytes. */
 INLINE uint64_t spread_halves(uint64_t word) {
 #if VL >= 4
-  return _pdep_u64(word, 0x0f0f0f0f0f0f0f0fULL);
+  word = _pdep_u64(word, 0x0f * EVERY_BYTE);
 #else
   word &= 0xffffffffULL;
   word = (word | word << 16) & 0x0000ffff0000ffffULL;
   word = (word | word << 8) & 0x00ff00ff00ff00ffULL;
-  return (word | word << 4) & 0x0f0f0f0f0f0f0f0fULL;
+  word = (word | word << 4) & 0x0f0f0f0f0f0f0f0fULL;
 #endif
+  return word | (word & 0x08 * EVERY_BYTE) * 0x1e;
 }
 
-/* The next symbols of a class, without a branch on it. Half bytes are followed by at least four bytes more. */
-INLINE i8s read_symbols(streams *s, int kind) {
+/* The next symbols of a class as bytes, without a branch on it. Half bytes are followed by at least four bytes more. */
+INLINE uint64_t read_symbols(streams *s, int kind) {
   const uint8_t *from = s->symbols[kind];
-  const int is_half = kind < FIRST_BYTES;
+  const uint64_t is_half = kind < FIRST_BYTES;
   uint64_t word;
   memcpy(&word, from, 8);
-  s->symbols[kind] = from + (is_half ? LANES / 2 : LANES);
-  const uint64_t all_half = -(uint64_t)is_half;
-  word = (spread_halves(word) & all_half) | (word & ~all_half);
-  i8s symbols;
-  memcpy(&symbols, &word, 8);
-  const int8_t sign = is_half ? 8 : -128;
-  return (symbols ^ sign) - sign;
+  s->symbols[kind] = from + LANES - is_half * (LANES / 2);
+  return (spread_halves(word) & -is_half) | (word & (is_half - 1));
 }
 
+INLINE uint8_t lowest_of(int kind) { return kind < FIRST_BYTES ? 0xf8 : 0x80; }
+
 /* Whether one of them is the lowest that its class has. */
-INLINE int has_lowest(i8s symbols, int kind) {
-  const i8s is = symbols == (int8_t)(kind < FIRST_BYTES ? -8 : -128);
-  uint64_t word;
-  memcpy(&word, &is, 8);
-  return word != 0;
+INLINE int has_lowest(uint64_t symbols, int kind) {
+  const uint64_t others = symbols ^ lowest_of(kind) * EVERY_BYTE;
+  return ((others - EVERY_BYTE) & ~others & 0x80 * EVERY_BYTE) != 0;
 }
 
 /* Puts the next others where the symbol is the lowest; 0 if there are not enough. */
-static __attribute__((noinline)) int put_others(double *to, i8s symbols, streams *s, int kind) {
+static __attribute__((noinline)) int put_others(double *to, uint64_t symbols, streams *s, int kind) {
   for (int l = 0; l < LANES; l++)
-    if (symbols[l] == (kind < FIRST_BYTES ? -8 : -128)) {
+    if ((uint8_t)(symbols >> 8 * l) == lowest_of(kind)) {
       if (s->left-- == 0) return 0;
       to[l] = *s->others++;
     }
@@ -206,17 +202,30 @@ INLINE vd larger(vd a, vd b) {
 }
 
 /* Symbols with their rests. */
-INLINE eight read_steps(streams *s, i8s symbols, unsigned shift) {
-  f64s n = __builtin_convertvector(__builtin_convertvector(symbols, i32s), f64s);
+INLINE eight read_steps(streams *s, uint64_t symbols, unsigned shift) {
+  eight n;
+#pragma GCC unroll 4
+  for (int j = 0; j < V8; j++) {
+#if VL == 8
+    n.v[j] = (vd)_mm512_cvtepi32_pd(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)symbols)));
+#elif VL == 4
+    n.v[j] = (vd)_mm256_cvtepi32_pd(_mm_cvtepi8_epi32(_mm_cvtsi32_si128((int32_t)(symbols >> 32 * j))));
+#else
+    n.v[j] = (vd){(int8_t)(symbols >> 16 * j), (int8_t)(symbols >> (16 * j + 8))};
+#endif
+  }
   if (shift > 0) {
-    u64s rest;
-    read_bits(&rest, s->rests, shift);
-    n = n * (double)(1 << shift) + __builtin_convertvector(__builtin_convertvector(rest, i32s), f64s);
+    vu rest[V8];
+    read_bits(rest, s->rests, shift);
+    /* The digits of 2^52 + rest are those of rest. */
+    const double above = 0x1p52;
+    uint64_t bits;
+    memcpy(&bits, &above, sizeof bits);
+#pragma GCC unroll 4
+    for (int j = 0; j < V8; j++) n.v[j] = n.v[j] * (double)(1 << shift) + ((vd)(rest[j] | bits) - above);
     s->rests += shift;
   }
-  eight steps;
-  memcpy(&steps, &n, sizeof n);
-  return steps;
+  return n;
 }
 
 /* Root of the sum of squares of the amplitudes of polarization q. */
@@ -237,6 +246,7 @@ INLINE void put_root(double *root, const double *x_rl, int64_t n_m, int q) {
 typedef struct {
   const int32_t *near_tc;
   double step, floor, least;
+  int64_t n_roots;
 } steps;
 
 INLINE int unpack_steps(double *x_brl, double *root_bpl, streams *of, const prediction *p, const steps *c, int n_k) {
@@ -267,7 +277,7 @@ INLINE int unpack_steps(double *x_brl, double *root_bpl, streams *of, const pred
       }
       for (int64_t r = q; r < 2 * n_m; r += 2) {
         const int kind = p->class_tr[t * n_r + r];
-        const i8s symbols = read_symbols(&s, kind);
+        const uint64_t symbols = read_symbols(&s, kind);
         const eight n = read_steps(&s, symbols, p->shift_tr[t * n_r + r]);
         eight x = predict(x_brl, p, tap_k, r, t, n_k);
 #pragma GCC unroll 4
@@ -278,10 +288,10 @@ INLINE int unpack_steps(double *x_brl, double *root_bpl, streams *of, const pred
         store8(x_rl + r * LANES, x);
         if (__builtin_expect(has_lowest(symbols, kind), 0) && !put_others(x_rl + r * LANES, symbols, &s, kind)) return -1;
       }
-      put_root(root_bpl + (2 * b + q) * LANES, x_rl, n_m, q);
+      if (t < c->n_roots) put_root(root_bpl + (2 * b + q) * LANES, x_rl, n_m, q);
       for (int64_t r = 2 * n_m + q; r < n_r; r += 2) {
         const int kind = p->class_tr[t * n_r + r];
-        const i8s symbols = read_symbols(&s, kind);
+        const uint64_t symbols = read_symbols(&s, kind);
         const eight n = read_steps(&s, symbols, p->shift_tr[t * n_r + r]);
         eight x = predict(x_brl, p, tap_k, r, t, n_k);
 #pragma GCC unroll 4
@@ -299,9 +309,9 @@ int32_t dotpe_unpack_steps(double *x_brl, double *root_bpl, const uint8_t *codes
                            const double *others, int64_t first_other, int32_t n_others, const int32_t *bin_t,
                            const int32_t *tap_tk, const double *weight_trk, const int32_t *kind_r, const uint8_t *class_tr,
                            const uint8_t *shift_tr, int32_t n_k, int32_t n_b, int32_t n_m, const int32_t *near_tc,
-                           double step, double floor, double least) {
+                           double step, double floor, double least, int32_t n_roots) {
   const prediction p = {bin_t, tap_tk, kind_r, weight_trk, class_tr, shift_tr, n_b, n_m, 4 * n_m};
-  const steps c = {near_tc, step, floor, least};
+  const steps c = {near_tc, step, floor, least, n_roots};
   streams s;
   for (int k = 0; k < N_CLASSES; k++) s.symbols[k] = codes + at[k];
   s.rests = rests + at[N_CLASSES];
