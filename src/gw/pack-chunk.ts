@@ -11,10 +11,14 @@ import { streamBytes } from "./pack-model.ts";
  * A chunk is
  *   header: a count for every group of LANES samples, the length of what is not compressed, those of the frames
  *   what is not compressed: digits (exact), rests (rounded)
- *   zstd frames: the widths (exact); the classes' streams and the planes of the others' bytes (rounded); of no bytes if empty
+ *   zstd frames: the widths (exact); the streams of CLASSES_OF_FRAME and the planes of the others' bytes (rounded); of no bytes
+ *     if empty
  * Counts are bytes of digits (exact), numbers of others (rounded). Header numbers have 4 bytes.
  */
-const nFrames = (isExact: boolean) => (isExact ? 1 : N_CLASSES + 1);
+const nFrames = (isExact: boolean) => (isExact ? 1 : CLASSES_OF_FRAME.length + 1);
+
+/** Classes whose streams go into one frame, one after another: fewer frames cost less, these are alike. */
+export const CLASSES_OF_FRAME: readonly (readonly number[])[] = [[0, 1, 2, 3], [4], [5, 6]];
 
 /** Bytes of a double. */
 const N_PLANES = 8;
@@ -142,8 +146,9 @@ export class ChunkReader {
     for (let g = 0; g < n_groups; g++) {
       if (first_g[g + 1] - first_g[g] < 4 * n_m * LANES) throw this.bad(c, "too few single values");
     }
-    for (let k = 0; k < N_CLASSES; k++) expected_k[k] = n_groups * streamBytes_s[k];
-    expected_k[N_CLASSES] = N_PLANES * total;
+    for (const [k, classes] of CLASSES_OF_FRAME.entries())
+      expected_k[k] = classes.reduce((sum, s) => sum + n_groups * streamBytes_s[s], 0);
+    expected_k[CLASSES_OF_FRAME.length] = N_PLANES * total;
     return n_groups * streamBytes_s[N_CLASSES];
   }
 

@@ -3,7 +3,7 @@ import { encodeChunk } from "../../gw/pack-chunk.ts";
 import { LANES, MOST_BITS, type Prediction, WHOLE } from "../../kernels/pack-table.ts";
 
 /** Of zstd, which gets the widths only. */
-const LEVEL = 3;
+const LEVEL = 12;
 
 export class ExactWriter {
   private readonly size: number;

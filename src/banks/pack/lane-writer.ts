@@ -1,5 +1,5 @@
 /** Writes what is left of the values of a chunk in the rounded code into its streams: the inverse of what the kernels of `pack-table.ts` read. */
-import { encodeChunk, splitPlanes } from "../../gw/pack-chunk.ts";
+import { CLASSES_OF_FRAME, encodeChunk, splitPlanes } from "../../gw/pack-chunk.ts";
 import { streamBytes } from "../../gw/pack-model.ts";
 import { FIRST_BYTES, LANES, N_CLASSES, type Prediction } from "../../kernels/pack-table.ts";
 
@@ -89,7 +89,9 @@ export class LaneWriter {
   finish(): Uint8Array {
     const compress = (part: Uint8Array) =>
       part.length === 0 ? part : Bun.zstdCompressSync(part as Uint8Array<ArrayBuffer>, { level: LEVEL });
-    const frames = this.streams.slice(0, N_CLASSES).map(compress);
+    const frames = CLASSES_OF_FRAME.map((classes) =>
+      compress(Buffer.concat(classes.map((s) => this.streams[s]))),
+    );
     frames.push(compress(splitPlanes(this.others, this.n_others)));
     return encodeChunk(this.others_g, this.streams[N_CLASSES], frames);
   }
