@@ -95,6 +95,13 @@ describe("exactly", () => {
       }),
     ],
     [
+      "far from their predictions",
+      (bank: MadeBank) => {
+        const random = randomNumbers(bank.amplitude.length, 5);
+        return { ...bank, amplitude: bank.amplitude.map((a, k) => a * (1 + 0.4 ** (k % 5) * random[k])) };
+      },
+    ],
+    [
       "of all kinds",
       ({ amplitude, ...bank }: MadeBank) => ({
         ...bank,
@@ -215,8 +222,18 @@ describe("within a tolerance", () => {
   });
 });
 
+test("widths of digits of every path of the kernels are among those that are tested", () => {
+  const names = ["s", "far from their predictions packed", "of all kinds packed"];
+  const usual = names.flatMap((name) => [
+    ...(openBank(at(name), "x").packed?.model.prediction.shift_tr ?? []),
+  ]);
+  expect(usual.some((width) => width > 0 && width <= 48)).toBe(true);
+  expect(usual.some((width) => width > 48 && width < 56)).toBe(true);
+});
+
 test.each(availableKernels())("kernels %s decode the same bits", async (kernels) => {
-  for (const name of ["s", "s-lossy"]) {
+  const exact = ["s", "far from their predictions packed", "of all kinds packed"];
+  for (const name of [...exact, "s-lossy", "gaps packed", "like lossy"]) {
     const [found, expected] = [readAll(at(name), kernels), readAll(at(name), "ref", 32)];
     expect(bitsOf(found.amplitude).equals(bitsOf(expected.amplitude))).toBe(true);
     expect(bitsOf(found.phase).equals(bitsOf(expected.phase))).toBe(true);
