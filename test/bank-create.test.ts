@@ -98,6 +98,13 @@ test("a killed command goes on where it was", async () => {
   expect(contentOf("killed")).toEqual(contentOf("whole"));
 });
 
+test("a sample without a waveform is named, and no half-written file stays", async () => {
+  const extreme = create("extreme", { q: [0.005, 1], n: 300, nProcs: 2 });
+  await expectRejection(extreme, "badData", "found a mass ratio of", "expected at most 100");
+  expect(readdirSync(join(FOLDER, "extreme/waveforms")).filter((name) => name.endsWith(".part"))).toEqual([]);
+  expect(existsSync(join(FOLDER, "extreme/bank_config.json"))).toBe(false);
+});
+
 test("what is in the folder already is never overwritten", async () => {
   await expectRejection(create("one"), "cannotCreate", "found a finished bank");
   rmSync(join(FOLDER, "two/bank_config.json"));

@@ -24,7 +24,7 @@ import { formatSums, SUMS_FILE, sumsOfBlocks } from "./checksums.ts";
 import { drawSamples } from "./draws.ts";
 import type { BankOptions } from "./options.ts";
 import { withPool } from "./threads.ts";
-import { finishFolder, missingBlocks, prepareFolder } from "./unfinished.ts";
+import { finishFolder, missingBlocks, prepareFolder, removeParts } from "./unfinished.ts";
 import { type WaveformPlan, waveformPlan } from "./waveform-job.ts";
 
 export interface CreatedBank {
@@ -111,14 +111,18 @@ async function makeBlocks(
 ): Promise<MadeBlock[]> {
   if (plan.n_tasks === 0) return [];
   const stage = report.stage("waveforms", plan.blocks.length * plan.blocksize, "waveforms");
-  const results = await withPool(nProcs, (pool) =>
-    pool.run("waveforms", plan, plan.n_tasks, (done) =>
-      stage.update(Math.min(plan.n_i, done * plan.taskItems)),
-    ),
-  );
-  stage.update(plan.n_i);
-  stage.end();
-  return results.flat();
+  const onProgress = (done: number) => stage.update(Math.min(plan.n_i, done * plan.taskItems));
+  try {
+    const made = await withPool(nProcs, (pool) => pool.run("waveforms", plan, plan.n_tasks, onProgress));
+    stage.update(plan.n_i);
+    return made.flat();
+  } catch (error) {
+    // The disk may be full. Finished blocks stay: a repeated call goes on from them.
+    removeParts(plan.folder);
+    throw error;
+  } finally {
+    stage.end();
+  }
 }
 
 function bytesOf(shape: BankShape): number {

@@ -67,7 +67,7 @@ function makeFolder(folder: string): void {
 }
 
 /** Files that an interrupted call left half-written. */
-function removeParts(folder: string): void {
+export function removeParts(folder: string): void {
   const waveforms = join(folder, "waveforms");
   if (!existsSync(waveforms)) return;
   for (const name of readdirSync(waveforms)) {

@@ -37,7 +37,9 @@ export async function withOutFolder<T>(out: string, fill: (folder: string) => Pr
       return result;
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
-      throw error;
+      if (!(error instanceof DotpeError)) throw error;
+      // The user knows the folder by the name that it was to get.
+      throw new DotpeError(error.exit, error.message.replaceAll(folder, out), error.hint);
     }
   });
 }
