@@ -1,18 +1,10 @@
 /** `dotpe-hpc bank pack BANK OUT`: the bank with its waveforms compressed. */
 import type { PackedBank, PackOptions } from "../banks/pack/pack.ts";
-import {
-  type CommandLine,
-  type FlagSpec,
-  flagOf,
-  type HelpPage,
-  parseCommandLine,
-  renderHelp,
-  wantsHelp,
-} from "../cli.ts";
-import { DotpeError } from "../errors.ts";
-import { createReporter } from "../report/progress.ts";
+import { type FlagSpec, flagOf, type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import { FlagValues, POSITIVE } from "../flag-values.ts";
 import { formatBytes } from "../report/sizes.ts";
-import { printOut, printProgress } from "./print.ts";
+import { printOut } from "./print.ts";
+import { reporterFor } from "./terminal.ts";
 
 const COMMAND = "dotpe-hpc bank pack";
 const GROUP = "Options";
@@ -54,65 +46,29 @@ const HELP: HelpPage = {
 
 export async function run(args: string[]): Promise<void> {
   if (wantsHelp(args)) return printOut(renderHelp(HELP));
-  const line = parseCommandLine(args, FLAGS);
-  const { bank, out, nProcs } = commonOptions(line);
-  const options: PackOptions = { bank, out, nProcs, rounding: roundingOf(line) };
+  const { positionals, flags } = parseCommandLine(args, FLAGS);
+  const values = new FlagValues(flags, COMMAND);
+  const options: PackOptions = { ...foldersOf(positionals, values), rounding: roundingOf(values) };
   const { packBank } = await import("../banks/pack/pack.ts");
-  const packed = await packBank(options, reporterOf(line));
-  await printOut(isJson(line) ? JSON.stringify(packed, null, 2) + "\n" : describe(packed));
+  const packed = await packBank(options, reporterFor(values.isOn("quiet")));
+  await printOut(values.isOn("json") ? JSON.stringify(packed, null, 2) + "\n" : describe(packed));
 }
 
-function roundingOf({ flags }: CommandLine): PackOptions["rounding"] {
-  const tolerance = positive(flags, "tolerance");
-  const snr = positive(flags, "snr");
+function roundingOf(values: FlagValues): PackOptions["rounding"] {
+  const tolerance = values.number("tolerance", POSITIVE);
+  const snr = values.number("snr", POSITIVE);
   if (tolerance === undefined && snr !== undefined)
-    throw new DotpeError(
-      "usage",
-      "--snr: found without --tolerance",
-      "Give both, or neither: every bit is kept then.",
-    );
+    throw values.error("--snr: found without --tolerance, expected both or neither (every bit is kept then)");
   return tolerance === undefined ? null : { tolerance, snr: snr ?? DEFAULT_SNR };
 }
 
-function positive(flags: CommandLine["flags"], name: string): number | undefined {
-  const text = flags.get(name)?.value as string | undefined;
-  if (text === undefined) return undefined;
-  const value = Number(text);
-  if (text.trim() !== "" && value > 0 && Number.isFinite(value)) return value;
-  throw new DotpeError(
-    "usage",
-    `--${name}: found ${text}, expected a number above 0`,
-    `Write --${name} 0.01, for example.`,
-  );
-}
-
 /** Bank, output folder and threads of pack and unpack. @throws DotpeError usage */
-export function commonOptions({ positionals, flags }: CommandLine): {
-  bank: string;
-  out: string;
-  nProcs: number | undefined;
-} {
+export function foldersOf(positionals: readonly string[], values: FlagValues) {
   if (positionals.length !== 2)
-    throw new DotpeError("usage", `found ${positionals.length} folders, expected BANK and OUT`, "Give both.");
-  const nProcs = positive(flags, "n-procs");
-  if (nProcs !== undefined && !(Number.isInteger(nProcs) && nProcs <= 4096))
-    throw new DotpeError(
-      "usage",
-      `--n-procs: found ${nProcs}, expected a whole number of 1 to 4096`,
-      "Leave it out.",
-    );
+    throw values.error(`found ${positionals.length} folders, expected BANK and OUT`);
   const [bank, out] = positionals;
-  return { bank, out, nProcs };
+  return { bank, out, nProcs: values.threads() };
 }
-
-export function reporterOf({ flags }: CommandLine) {
-  return createReporter({
-    ...{ write: printProgress, isTerminal: process.stderr.isTTY === true },
-    ...{ columns: process.stderr.columns || undefined, quiet: flags.get("quiet")?.value === true },
-  });
-}
-
-export const isJson = ({ flags }: CommandLine) => flags.get("json")?.value === true;
 
 function describe({ folder, samples, rawBytes, packedBytes, seconds, rounding }: PackedBank): string {
   const sizes = `${formatBytes(rawBytes)} to ${formatBytes(packedBytes)}`;

@@ -1,8 +1,10 @@
 /** `dotpe-hpc bank unpack PACKED OUT`: a packed bank in dot_pe's folder format again. */
 import { type HelpPage, parseCommandLine, renderHelp, wantsHelp } from "../cli.ts";
+import { FlagValues } from "../flag-values.ts";
 import { formatBytes } from "../report/sizes.ts";
-import { COMMON_FLAGS, commonOptions, isJson, reporterOf, speed } from "./bank-pack.ts";
+import { COMMON_FLAGS, foldersOf, speed } from "./bank-pack.ts";
 import { printOut } from "./print.ts";
+import { reporterFor } from "./terminal.ts";
 
 const COMMAND = "dotpe-hpc bank unpack";
 
@@ -25,11 +27,12 @@ const HELP: HelpPage = {
 
 export async function run(args: string[]): Promise<void> {
   if (wantsHelp(args)) return printOut(renderHelp(HELP));
-  const line = parseCommandLine(args, COMMON_FLAGS);
-  const options = commonOptions(line);
+  const { positionals, flags } = parseCommandLine(args, COMMON_FLAGS);
+  const values = new FlagValues(flags, COMMAND);
+  const options = foldersOf(positionals, values);
   const { unpackBank } = await import("../banks/pack/unpack.ts");
-  const bank = await unpackBank(options, reporterOf(line));
-  if (isJson(line)) return printOut(JSON.stringify(bank, null, 2) + "\n");
+  const bank = await unpackBank(options, reporterFor(values.isOn("quiet")));
+  if (values.isOn("json")) return printOut(JSON.stringify(bank, null, 2) + "\n");
   const { folder, samples, blocks, packedBytes, rawBytes, seconds } = bank;
   await printOut(
     `${folder}  ${samples} samples in ${blocks} ${blocks === 1 ? "block" : "blocks"}, ` +
