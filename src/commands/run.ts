@@ -14,7 +14,7 @@ const HELP: HelpPage = {
   usage: "dotpe-hpc run EVENT BANK [BANK...] [options]",
   positionals: [
     ["EVENT", "event file (.npz) as cogwheel writes it"],
-    ["BANK", "bank folder as dot_pe writes it: bank_config.json, samples, waveforms/"],
+    ["BANK", "bank folder, as bank create, bank pack or dot_pe writes it"],
   ],
   flags: RUN_FLAGS,
   examples: [
