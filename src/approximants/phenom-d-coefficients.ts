@@ -1,6 +1,6 @@
 /**
  * The fitted coefficients of IMRPhenomD: Khan et al., arXiv:1508.07253, table V and equation 31, with all digits (the
- * table prints six, which is not enough for the phase).
+ * table prints six, which is not enough for the phase) as ripple has them (Edwards et al., arXiv:2302.05329; MIT licence).
  */
 
 const FITS = {
