@@ -1,7 +1,7 @@
 /** The commands, and the only place that prints errors and exits. */
 import { defineCommand, runCommand } from "citty";
 import { nearestName } from "./cli.ts";
-import { printOut } from "./commands/print.ts";
+import { printError, printOut } from "./commands/print.ts";
 import { DotpeError, EXIT_CODES } from "./errors.ts";
 
 const COMMANDS = {
@@ -89,7 +89,7 @@ async function fail(error: unknown): Promise<never> {
   const { colors } = await import("consola/utils");
   const label = isTerminal ? colors.bold(colors.red("error:")) : "error:";
   const stack = process.env.DOTPE_DEBUG === "1" && error instanceof Error ? `${error.stack}\n` : "";
-  await Bun.write(Bun.stderr, `${label} ${message}\n  hint: ${hint}\n${stack}`).catch(() => {});
+  await printError(`${label} ${message}\n  hint: ${hint}\n${stack}`);
   if (argv.includes("--json")) {
     await printOut(JSON.stringify({ error: { exit, code, message, hint } }) + "\n").catch(() => {});
   }

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "bun:test";
+import { closeSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import {
   editDistance,
   type FlagSpec,
@@ -12,7 +14,10 @@ import {
 import { DotpeError, EXIT_CODES, type ExitName } from "../src/errors.ts";
 import { RUN_FLAGS } from "../src/option-table.ts";
 import { BINARY, runBinary } from "./helpers.ts";
+import { temporaryFolder } from "./io-helpers.ts";
 import { formatTally, readTally } from "./run-all.ts";
+
+const temporary = temporaryFolder();
 
 const SPECS: FlagSpec[] = [
   { name: "n-ext", kind: "value", hint: "N", group: "A", help: "samples" },
@@ -204,6 +209,17 @@ describe("the binary", () => {
     expect(shell(`"$0" run --n-exy 2> /dev/full`).exitCode).toBe(EXIT_CODES.usage);
     const closed = shell(`"$0" run --help | true`);
     expect(closed.stderr.toString()).toBe("");
+  });
+
+  test("output is appended to a file that is open for appending, as make opens it", async () => {
+    const path = join(temporary, "log");
+    writeFileSync(path, "before\n");
+    const log = openSync(path, "a");
+    const child = Bun.spawn([BINARY, "run", "--help"], { stdout: log, stderr: log });
+    await child.exited;
+    closeSync(log);
+    const help = (await runBinary(["run", "--help"])).stdout;
+    expect(readFileSync(path, "utf8")).toBe(`before\n${help}`);
   });
 
   test("--json puts the error on standard output too", async () => {

@@ -1,4 +1,5 @@
 /** Standard output and standard error, when they are full or closed. */
+import { writeSync } from "node:fs";
 import { DotpeError } from "../errors.ts";
 
 /**
@@ -7,7 +8,7 @@ import { DotpeError } from "../errors.ts";
  */
 export async function printOut(text: string): Promise<void> {
   try {
-    await Bun.write(Bun.stdout, text);
+    await writeAll(STANDARD_OUTPUT, text);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === "EPIPE") return;
@@ -17,6 +18,31 @@ export async function printOut(text: string): Promise<void> {
       `standard output: writing failed (${reason})`,
       "Check the disk space.",
     );
+  }
+}
+
+/** Writes an error to standard error; that this fails too is nothing that could be told. */
+export async function printError(text: string): Promise<void> {
+  await writeAll(STANDARD_ERROR, text).catch(() => {});
+}
+
+const [STANDARD_OUTPUT, STANDARD_ERROR] = [1, 2];
+/** Between two looks at a pipe that does not wait (ms). */
+const FULL_PIPE = 2;
+
+/** Not by Bun.write: it reserves room in a file first, which stays as zeros where the file is open for appending, as under make. */
+async function writeAll(fd: number, text: string): Promise<void> {
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length; ) done += await writeSome(fd, bytes.subarray(done));
+}
+
+async function writeSome(fd: number, bytes: Uint8Array): Promise<number> {
+  try {
+    return writeSync(fd, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    await Bun.sleep(FULL_PIPE);
+    return 0;
   }
 }
 
