@@ -7,8 +7,8 @@ import { type BankSamples, CONFIG_FILE, SAMPLE_COLUMNS, SAMPLES_FILE } from "../
 import { PREC_VERSION } from "../gw/bank-config.ts";
 import { readEvent } from "../gw/event.ts";
 import { FileSet, writeFileAtomic } from "../io/atomic-write.ts";
-import { encodeFeather } from "../io/feather-write.ts";
-import { sha256Of } from "../io/sha256.ts";
+import { encodeFeatherChunks, type FeatherColumn } from "../io/feather-write.ts";
+import { sha256Of, sha256OfFile } from "../io/sha256.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { shareF64 } from "../workers/arena.ts";
 import { type BinGrid, binsOf } from "./bins.ts";
@@ -57,8 +57,8 @@ export async function createBank(options: BankOptions, report: Reporter): Promis
   prepareFolder(folder, config);
   mkdirSync(join(folder, "waveforms"), { recursive: true });
   const samples = drawSamples({ ...options, aligned: source.alignedSpins });
-  const samplesBytes = encodeSamples(samples);
-  writeFileAtomic(join(folder, SAMPLES_FILE), samplesBytes);
+  const samplesPath = join(folder, SAMPLES_FILE);
+  writeFileAtomic(samplesPath, encodeFeatherChunks(columnsOf(samples)));
   const shape = { n_i: n, blocksize, n_m: source.m_arr.length, n_b: fbin.length };
   const blocks = missingBlocks(folder, shape);
   const plan = waveformPlan({ ...blockPlan(folder, shape), request, samples, blocks });
@@ -67,7 +67,7 @@ export async function createBank(options: BankOptions, report: Reporter): Promis
   const seconds = (performance.now() - started) / 1000;
   const configBytes = new TextEncoder().encode(JSON.stringify(config, null, 1) + "\n");
   const sums = sumsOfBlocks(folder, shape, made);
-  sums.set(SAMPLES_FILE, sha256Of(samplesBytes)).set(CONFIG_FILE, sha256Of(configBytes));
+  sums.set(SAMPLES_FILE, sha256OfFile(samplesPath)).set(CONFIG_FILE, sha256Of(configBytes));
   const files = new FileSet();
   files.write(join(folder, SUMS_FILE), formatSums(sums));
   files.write(join(folder, CONFIG_FILE), configBytes);
@@ -100,8 +100,8 @@ function configOf(options: BankOptions, fbin: Float64Array, source: Source) {
   };
 }
 
-function encodeSamples(samples: BankSamples): Uint8Array {
-  return encodeFeather(SAMPLE_COLUMNS.map((name) => ({ name, type: "f64", data: samples[name] })));
+function columnsOf(samples: BankSamples): FeatherColumn[] {
+  return SAMPLE_COLUMNS.map((name) => ({ name, type: "f64", data: samples[name] }));
 }
 
 async function makeBlocks(

@@ -30,6 +30,10 @@ export async function openWaveformJob(plan: WaveformPlan): Promise<TaskRunner<Ma
   const source = await openWaveforms(plan.request);
   const size = bytesOfSample(plan) / 8;
   const [amplitude_impb, phase_impb] = [0, 1].map(() => new Float64Array(taskItems * size));
+  // Of each sample of a task; made once.
+  const [amplitude_k, phase_k] = [amplitude_impb, phase_impb].map((values) =>
+    Array.from({ length: taskItems }, (_, k) => values.subarray(k * size, (k + 1) * size)),
+  );
   const tasksOfBlock = Math.ceil(blocksize / taskItems);
   const writer = new BlockWriter(plan);
   return {
@@ -39,10 +43,7 @@ export async function openWaveformJob(plan: WaveformPlan): Promise<TaskRunner<Ma
       const first = (task % tasksOfBlock) * taskItems;
       const n = Math.min(taskItems, itemsOfBlock(plan, block) - first);
       const i = block * blocksize + first;
-      for (let k = 0; k < n; k++) {
-        const of = (values: Float64Array) => values.subarray(k * size, (k + 1) * size);
-        source.fill(parametersOf(samples, i + k), of(amplitude_impb), of(phase_impb));
-      }
+      for (let k = 0; k < n; k++) source.fill(parametersOf(samples, i + k), amplitude_k[k], phase_k[k]);
       writer.write(i, n, amplitude_impb, phase_impb);
     },
     result: () => writer.made,

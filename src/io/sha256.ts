@@ -1,7 +1,9 @@
 /** Checksums as sha256sum prints them. */
 import { type OpenFile, readInto, withInput } from "./input.ts";
 
-const PIECE = 2 ** 22;
+/** What is read at once; used again, file after file. */
+let piece = new Uint8Array(0);
+const PIECE = 2 ** 20;
 
 export function sha256Of(bytes: Uint8Array | string): string {
   return new Bun.CryptoHasher("sha256").update(bytes).digest("hex");
@@ -15,7 +17,7 @@ export function sha256OfFile(path: string): string {
 /** Of the first `size` bytes of an open file. @throws DotpeError badData, noInput as `readInto`. */
 export function sha256OfPart(file: Pick<OpenFile, "path" | "fd">, size: number): string {
   const hasher = new Bun.CryptoHasher("sha256");
-  const piece = new Uint8Array(Math.min(PIECE, size));
+  if (piece.length === 0) piece = new Uint8Array(PIECE);
   for (let at = 0; at < size; at += piece.length) {
     const part = piece.subarray(0, Math.min(piece.length, size - at));
     readInto(file, part, at);
