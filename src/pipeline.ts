@@ -25,7 +25,7 @@ import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
 import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
 import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
-import { coherentCuts, itemsOfTask, type WorkSettings } from "./stages/settings.ts";
+import { coherentCuts, incoherentCuts, type WorkSettings } from "./stages/settings.ts";
 import { countCandidates, type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import type { Setting } from "./tune/setting.ts";
@@ -243,9 +243,6 @@ async function findReference({ options, inputs, pool, report, work }: Context) {
   return reference;
 }
 
-/** Of each thread, tasks whose waveforms the disk is reading. */
-const TASKS_AHEAD = 2;
-
 function incoherentPlan(
   { options, inputs, work, pool }: Pick<Context, "options" | "inputs" | "work" | "pool">,
   reference: SingleReference,
@@ -256,9 +253,7 @@ function incoherentPlan(
     ...how,
     n_phi: options.nPhiIncoherent ?? options.nPhi,
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
-    taskSize: itemsOfTask(work, items.i_j.length),
-    batchSize: work.batchItems,
-    ahead: TASKS_AHEAD * work.n_procs,
+    ...incoherentCuts(work, items.i_j.length),
   };
   return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);
 }

@@ -11,10 +11,10 @@ import {
   toKebab,
   wantsHelp,
 } from "../src/cli.ts";
-import { DotpeError, EXIT_CODES, type ExitName } from "../src/errors.ts";
+import { EXIT_CODES, type ExitName } from "../src/errors.ts";
 import { RUN_FLAGS } from "../src/option-table.ts";
 import { BINARY, runBinary } from "./helpers.ts";
-import { temporaryFolder } from "./io-helpers.ts";
+import { temporaryFolder, thrownBy } from "./io-helpers.ts";
 import { formatTally, readTally } from "./run-all.ts";
 
 const temporary = temporaryFolder();
@@ -26,16 +26,6 @@ const SPECS: FlagSpec[] = [
   { name: "n-int", kind: "list", hint: "N", group: "B", help: "bank samples" },
   { name: "draw-subset", kind: "switch", group: "B", help: "draw" },
 ];
-
-function thrown(run: () => unknown): DotpeError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof DotpeError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
 
 describe("command line", () => {
   test("values, equals signs, snake_case, lists, switches, positionals", () => {
@@ -56,24 +46,28 @@ describe("command line", () => {
   });
 
   test("an unknown option names the nearest", () => {
-    const error = thrown(() => parseCommandLine(["--n-exy", "3"], SPECS));
+    const error = thrownBy(() => parseCommandLine(["--n-exy", "3"], SPECS));
     expect(error.exit).toBe("usage");
     expect(error.message).toContain("--n-exy");
     expect(error.hint).toBe("Did you mean --n-ext?");
-    expect(thrown(() => parseCommandLine(["--zzzzzz"], SPECS)).hint).toContain("--help");
-    expect(thrown(() => parseCommandLine(["-n", "3"], SPECS)).message).toContain("-n");
+    expect(thrownBy(() => parseCommandLine(["--zzzzzz"], SPECS)).hint).toContain("--help");
+    expect(thrownBy(() => parseCommandLine(["-n", "3"], SPECS)).message).toContain("-n");
   });
 
   test("only switches can be negated or stand alone", () => {
-    expect(thrown(() => parseCommandLine(["--no-n-ext"], SPECS)).message).toContain("unknown option");
-    expect(thrown(() => parseCommandLine(["--draw-subset=5"], SPECS)).message).toContain("expected no value");
-    expect(thrown(() => parseCommandLine(["--n-ext"], SPECS)).message).toContain("found no value");
-    expect(thrown(() => parseCommandLine(["--n-ext", "--n-phi"], SPECS)).message).toContain("found no value");
+    expect(thrownBy(() => parseCommandLine(["--no-n-ext"], SPECS)).message).toContain("unknown option");
+    expect(thrownBy(() => parseCommandLine(["--draw-subset=5"], SPECS)).message).toContain(
+      "expected no value",
+    );
+    expect(thrownBy(() => parseCommandLine(["--n-ext"], SPECS)).message).toContain("found no value");
+    expect(thrownBy(() => parseCommandLine(["--n-ext", "--n-phi"], SPECS)).message).toContain(
+      "found no value",
+    );
   });
 
   test("one option with two values is an error that shows both spellings; the same value is not", () => {
     const argv = ["--blocksize", "1", "--i_batch", "2"];
-    const { message } = thrown(() => parseCommandLine(argv, SPECS));
+    const { message } = thrownBy(() => parseCommandLine(argv, SPECS));
     expect(message).toContain("--blocksize 1");
     expect(message).toContain("--i_batch 2");
     expect(parseCommandLine(["--blocksize", "1", "--i-batch", "1"], SPECS).flags.get("i-batch")?.value).toBe(
@@ -82,7 +76,7 @@ describe("command line", () => {
   });
 
   test("options that need no equivalent say why", () => {
-    const error = thrown(() =>
+    const error = thrownBy(() =>
       parseCommandLine(["--mchirp_guess", "3"], SPECS, { "mchirp-guess": "because" }),
     );
     expect(error.hint).toBe("because");

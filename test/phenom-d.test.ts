@@ -30,10 +30,10 @@ import {
   phaseModel,
 } from "../src/approximants/phenom-d-phase.ts";
 import type { WaveformParameters, WaveformRequest } from "../src/approximants/source.ts";
-import { DotpeError } from "../src/errors.ts";
 import { SOLAR_MASS_SECONDS } from "../src/gw/prior.ts";
 import { uniform } from "../src/gw/random.ts";
 import { openNpz } from "../src/io/npz.ts";
+import { thrownBy } from "./io-helpers.ts";
 
 const GW: WaveformParameters = {
   ...{ m1: 36.1, m2: 28.4, s1z: 0.31, s2z: -0.44, iota: 0.9, l1: 0, l2: 0 },
@@ -273,16 +273,6 @@ test("ringing of a remnant: the table is Kerr's to its six digits", () => {
   close((fDamp * mass) / (-mode.im / (2 * Math.PI)), 1, 1e-5);
 });
 
-function failure(run: () => unknown): DotpeError {
-  try {
-    run();
-  } catch (error) {
-    if (error instanceof DotpeError) return error;
-    throw error;
-  }
-  throw new Error("nothing was thrown");
-}
-
 test("parameters that the model does not take are named", () => {
   const bad: Partial<WaveformParameters>[] = [
     { m1: 0 },
@@ -297,25 +287,25 @@ test("parameters that the model does not take are named", () => {
     { l2: Number.NaN },
   ];
   for (const parameters of bad) {
-    const { exit, message } = failure(() => waveform(parameters, DENSE));
+    const { exit, message } = thrownBy(() => waveform(parameters, DENSE));
     expect(exit).toBe("badData");
     expect(message).toStartWith(`${Object.keys(parameters)[0]}: found ${Object.values(parameters)[0]}`);
   }
-  const { message } = failure(() => waveform({ m1: 200, m2: 1 }, DENSE));
+  const { message } = thrownBy(() => waveform({ m1: 200, m2: 1 }, DENSE));
   expect(message).toBe("m1 and m2: found a mass ratio of 200, expected at most 100");
-  const heavy = failure(() => waveform({ m1: 2000, m2: 1000 }, DENSE));
+  const heavy = thrownBy(() => waveform({ m1: 2000, m2: 1000 }, DENSE));
   expect(heavy.message).toContain("Msun, whose signal is from 0.0000677 to 13.5 Hz");
 });
 
 test("frequencies and modes that the model does not have are named", () => {
-  expect(failure(() => openPhenomD(requestOf([20, 20]))).message).toStartWith("f[1]: found 20");
-  expect(failure(() => openPhenomD(requestOf([-1, 20]))).message).toStartWith("f[0]: found -1");
-  expect(failure(() => openPhenomD(requestOf([20, 30], 0))).message).toStartWith("f_ref: found 0");
+  expect(thrownBy(() => openPhenomD(requestOf([20, 20]))).message).toStartWith("f[1]: found 20");
+  expect(thrownBy(() => openPhenomD(requestOf([-1, 20]))).message).toStartWith("f[0]: found -1");
+  expect(thrownBy(() => openPhenomD(requestOf([20, 30], 0))).message).toStartWith("f_ref: found 0");
   const modes = [
     [2, 2],
     [3, 3],
   ] as const;
-  const { exit, message } = failure(() => openPhenomD({ ...requestOf([20]), harmonic_modes: modes }));
+  const { exit, message } = thrownBy(() => openPhenomD({ ...requestOf([20]), harmonic_modes: modes }));
   expect([exit, message]).toEqual([
     "usage",
     "harmonic modes of IMRPhenomD: found (2, 2) (3, 3), expected (2, 2) alone",

@@ -5,6 +5,7 @@ import type { Bank } from "../gw/bank.ts";
 import type { Event } from "../gw/event.ts";
 import { sampleBins } from "../gw/sample-waveform.ts";
 import { ResponseFitter } from "../gw/single-detector-fit.ts";
+import { formatCount } from "../report/format.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { sharedF64, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
@@ -59,7 +60,7 @@ export async function checkForEvent(
     const progress = report.stage("event", bank.n_i, "samples");
     const near = await nearEvent(bank, event, band, pool, (share) => progress.update(share * bank.n_i));
     progress.update(bank.n_i);
-    progress.end(`${near.near.length.toLocaleString("en")} near ${event.name}`);
+    progress.end(`${formatCount(near.near.length)} near ${event.name}`);
     checks.push(nearCheck(bank, event, near));
     if ("reason" in maker) {
       return { event: event.name, checks: [...checks, notMade(BINNING, maker)] };

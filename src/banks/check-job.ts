@@ -7,7 +7,7 @@ import { firstNotFinite } from "../io/finite.ts";
 import { sha256OfFile } from "../io/sha256.ts";
 import { hash32 } from "../kernels/hash.ts";
 import type { Kernels } from "../kernels/table.ts";
-import { sharedI32 } from "../workers/arena.ts";
+import { sharedI32, shareI32 } from "../workers/arena.ts";
 import type { TaskRunner } from "../workers/protocol.ts";
 import { FAULT_KINDS, type Fault, type FaultKind, type Faults, RowChecker } from "./check-rows.ts";
 
@@ -67,15 +67,9 @@ export function checkPlan(
   const known = m1 && m2 && s1z && s2z;
   const none = new Float64Array(0);
   return {
-    ...{ files, fbin, mArr, summed, tasks: sharedCopy(tasks), prints: sharedI32(2 * n_i) },
+    ...{ files, fbin, mArr, summed, tasks: shareI32(tasks), prints: sharedI32(2 * n_i) },
     masses: known ? { m1, m2, s1z, s2z } : { m1: none, m2: none, s1z: none, s2z: none },
   };
-}
-
-function sharedCopy(values: readonly number[]): Int32Array {
-  const copy = sharedI32(values.length);
-  copy.set(values);
-  return copy;
 }
 
 export function openCheck(plan: CheckPlan, kernels: Kernels): TaskRunner<CheckResult> {

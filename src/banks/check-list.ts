@@ -1,5 +1,6 @@
 /** What a check of a bank found: a line of the list that `dotpe-hpc bank check` prints. */
 import type { Check } from "../machine/checklist.ts";
+import { formatCount } from "../report/format.ts";
 
 export interface BankCheck extends Pick<Check, "name" | "level" | "found" | "todo"> {
   /** The file that it is about. */
@@ -27,11 +28,9 @@ export function failed(name: string, found: string, todo: string, where: Where =
   return { name, level: "fail", found, todo, ...where };
 }
 
-const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
-
 /** '3 of 16,384 samples'. */
 export function ofSamples(n: number, n_i: number): string {
-  return `${GROUPED.format(n)} of ${GROUPED.format(n_i)} samples`;
+  return `${formatCount(n)} of ${formatCount(n_i)} samples`;
 }
 
 /** Enough digits to see what is wrong. */

@@ -9,6 +9,7 @@ import {
   type SampleColumn,
 } from "../gw/bank.ts";
 import { mchirp } from "../gw/prior.ts";
+import { formatCount } from "../report/format.ts";
 import { type BankCheck, brief, failed, ofSamples, passed, skipped, warned } from "./check-list.ts";
 import { equalRows } from "./copies.ts";
 import { weightInfo } from "./info.ts";
@@ -34,7 +35,7 @@ interface Condition {
 export function checkSamples(bank: Bank): BankCheck[] {
   const bad = unreadable(bank);
   const names = COLUMNS.filter((name) => !bad.has(name));
-  const all = `${COLUMNS.length} columns of ${bank.n_i.toLocaleString("en")} samples, all finite`;
+  const all = `${COLUMNS.length} columns of ${formatCount(bank.n_i)} samples, all finite`;
   const columns = [...bad].map(([, error]) =>
     failed("parameters", error.message, LEAVE_OUT, { file: SAMPLES_FILE }),
   );
@@ -113,7 +114,7 @@ function weightCheck({ samples, n_i }: Bank): BankCheck {
     const todo = "log_prior_weights are logarithms of prior over density: make the bank again";
     return failed("weights", "every log_prior_weights is -inf: no sample counts", todo, where);
   }
-  const worth = `worth ${Math.round(effective).toLocaleString("en")} equal samples`;
+  const worth = `worth ${formatCount(effective)} equal samples`;
   if (zero > 0) {
     const first = samples.log_prior_weights.indexOf(-Infinity);
     const found = `${ofSamples(zero, n_i)} have weight zero, the first is sample ${first}; all are ${worth}`;

@@ -5,6 +5,7 @@ import { DotpeError } from "../errors.ts";
 import { type Bank, openBank } from "../gw/bank.ts";
 import { bankFiles } from "../gw/bank-reader.ts";
 import type { Event } from "../gw/event.ts";
+import { formatCount } from "../report/format.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
@@ -103,7 +104,7 @@ function open(folder: string): Opened {
   try {
     const bank = openBank(folder, "bank");
     const { n_i, config } = bank;
-    const shape = `${n_i.toLocaleString("en")} samples, m = ${config.m_arr.join(", ")}, ${config.fbin.length} bins`;
+    const shape = `${formatCount(n_i)} samples, m = ${config.m_arr.join(", ")}, ${config.fbin.length} bins`;
     return { bank, check: passed("format", `every file has its shape: ${shape}`) };
   } catch (error) {
     if (!(error instanceof DotpeError)) throw error;

@@ -2,8 +2,7 @@
 import { join } from "node:path";
 import { blockPaths } from "../gw/bank.ts";
 import { sha256OfFile } from "../io/sha256.ts";
-import type { BankShape, MadeBlock } from "./block-writer.ts";
-import { blocksOf } from "./block-writer.ts";
+import { type BankShape, blocksOf, type MadeBlock } from "./block-writer.ts";
 
 export const SUMS_FILE = "SHA256SUMS";
 

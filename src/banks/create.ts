@@ -34,7 +34,7 @@ export interface CreatedBank {
   readonly m_arr: readonly number[];
   /** What made the waveforms. */
   readonly maker: string;
-  /** Of all files. */
+  /** Of the files of the waveforms. */
   readonly bytes: number;
   /** Waveforms made by this call, and the time that took (s). */
   readonly made: number;
@@ -73,9 +73,17 @@ export async function createBank(options: BankOptions, report: Reporter): Promis
   files.write(join(folder, CONFIG_FILE), configBytes);
   await files.commit();
   finishFolder(folder);
-  const made_i = blocks.reduce((sum, block) => sum + itemsOfBlock(shape, block), 0);
   const { m_arr, maker } = source;
-  return { folder, n_i: n, n_b: fbin.length, m_arr, maker, bytes: bytesOf(shape), made: made_i, seconds };
+  return {
+    folder,
+    n_i: n,
+    n_b: fbin.length,
+    m_arr,
+    maker,
+    bytes: bytesOf(shape),
+    made: itemsOf(shape, blocks),
+    seconds,
+  };
 }
 
 function gridOf({ event, band }: BankOptions): BinGrid {
@@ -110,11 +118,12 @@ async function makeBlocks(
   report: Reporter,
 ): Promise<MadeBlock[]> {
   if (plan.n_tasks === 0) return [];
-  const stage = report.stage("waveforms", plan.blocks.length * plan.blocksize, "waveforms");
-  const onProgress = (done: number) => stage.update(Math.min(plan.n_i, done * plan.taskItems));
+  const n = itemsOf(plan, plan.blocks);
+  const stage = report.stage("waveforms", n, "waveforms");
+  const onProgress = (done: number) => stage.update(Math.min(n, done * plan.taskItems));
   try {
     const made = await withPool(nProcs, (pool) => pool.run("waveforms", plan, plan.n_tasks, onProgress));
-    stage.update(plan.n_i);
+    stage.update(n);
     return made.flat();
   } catch (error) {
     // The disk may be full. Finished blocks stay: a repeated call goes on from them.
@@ -124,6 +133,10 @@ async function makeBlocks(
     stage.end();
   }
 }
+
+/** Samples of some blocks. */
+const itemsOf = (shape: BankShape, blocks: readonly number[]) =>
+  blocks.reduce((sum, block) => sum + itemsOfBlock(shape, block), 0);
 
 function bytesOf(shape: BankShape): number {
   let bytes = 0;

@@ -7,7 +7,7 @@ import type { ReferenceWithH0 } from "../gw/reference-file.ts";
 import { buildReference, type Search } from "../gw/reference-waveform.ts";
 import { paysFirstLook } from "../stages/first-look.ts";
 import { planIncoherent } from "../stages/incoherent.ts";
-import { BUILT_IN, itemsOfTask } from "../stages/settings.ts";
+import { BUILT_IN, incoherentCuts } from "../stages/settings.ts";
 import type { Pool } from "../workers/pool.ts";
 
 /** Times and orbital phases of stage 2, and how far below the best samples count. */
@@ -44,13 +44,13 @@ export async function nearEvent(
     onDone: (share: number) => void = () => {},
   ) => {
     const n = items.i_j.length;
-    const taskSize = itemsOfTask({ taskItems: iBatch * batchesPerTask, n_procs: pool.n_procs }, n);
+    const work = { taskItems: iBatch * batchesPerTask, batchItems: iBatch, n_procs: pool.n_procs };
     const settings = {
       ...{ n_t, n_phi: N_PHI, dt: 1 / (2 * event.f[event.n_f - 1]), symmetric: true, single },
-      ...{ taskSize, batchSize: iBatch },
+      ...incoherentCuts(work, n),
     };
     const plan = planIncoherent(bins, reference, items, settings, pool.kernels);
-    const n_tasks = Math.ceil(n / taskSize);
+    const n_tasks = Math.ceil(n / settings.taskSize);
     await pool.run("incoherent", plan, n_tasks, (done) => onDone(done / n_tasks));
     return plan;
   };

@@ -8,6 +8,7 @@ import { DotpeError } from "../errors.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { parseRunOptions } from "../options.ts";
 import { runInference } from "../pipeline.ts";
+import { formatCount } from "../report/format.ts";
 import { type Step, writeReport } from "../report/page.ts";
 import type { Reporter } from "../report/reporter.ts";
 import type { RunReport } from "../report/run-report.ts";
@@ -105,7 +106,7 @@ function pageSteps(steps: readonly Step[], { stages }: RunSummary, n: number): S
   const [, ...later] = stages;
   const first = seconds("run") - later.reduce((sum, stage) => sum + stage.seconds, 0);
   return [
-    { name: `bank of ${n.toLocaleString("en")} waveforms`, seconds: seconds("bank") },
+    { name: `bank of ${formatCount(n)} waveforms`, seconds: seconds("bank") },
     { name: "run: start", seconds: Math.max(0, first) },
     ...later.map((stage) => ({ name: `run: ${stage.name}`, seconds: stage.seconds })),
   ];

@@ -65,7 +65,6 @@ export class BankReader {
   first = 0;
   end = 0;
   private open: OpenBlock[] = [];
-  private hint: ReturnType<typeof fileHint> | undefined;
   private readonly packed: PackReader | null;
 
   /** @param kernels that decode packed waveforms; all give the same numbers */
@@ -112,9 +111,8 @@ export class BankReader {
 
   /** Lets the system read the samples first <= i < end, all of one block, while the thread does something else. @throws as `load` */
   prefetch(first: number, end: number): void {
-    this.hint ??= fileHint();
     if (this.packed !== null) {
-      this.packed.prefetch(first, end, this.hint);
+      this.packed.prefetch(first, end);
       return;
     }
     const { blockSize, n_m, n_b, dataOffset_kc } = this.bank;
@@ -122,7 +120,7 @@ export class BankReader {
     const { files } = this.find(k);
     const bytes = 8 * n_m * N_POLARIZATIONS * n_b;
     for (let c = 0; c < 2; c++)
-      this.hint(
+      fileHint(
         files[c].fd,
         dataOffset_kc[2 * k + c] + (first - k * blockSize) * bytes,
         (end - first) * bytes,
@@ -167,11 +165,11 @@ class PackReader {
     return [amplitude.subarray(l0 * size, l1 * size), phase.subarray(l0 * size, l1 * size)];
   }
 
-  prefetch(first: number, end: number, hint: ReturnType<typeof fileHint>): void {
+  prefetch(first: number, end: number): void {
     const { path, size, chunkItems, start_c } = this.pack;
     this.file ??= openWaveforms(path, size);
     const start = start_c[Math.floor(first / chunkItems)];
-    hint(this.file.fd, start, start_c[Math.ceil(end / chunkItems)] - start);
+    fileHint(this.file.fd, start, start_c[Math.ceil(end / chunkItems)] - start);
   }
 
   close(): void {

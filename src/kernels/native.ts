@@ -109,7 +109,15 @@ export function threadTools(): ThreadTools {
 }
 
 /** Asks the system to read a part of a file before it is needed (bytes), and does not wait; does nothing without native kernels. */
-export function fileHint(): (fd: number, offset: number, length: number) => void {
+export function fileHint(fd: number, offset: number, length: number): void {
+  willNeed ??= loadFileHint();
+  willNeed(fd, offset, length);
+}
+
+type FileHint = (fd: number, offset: number, length: number) => void;
+let willNeed: FileHint | undefined;
+
+function loadFileHint(): FileHint {
   const [best] = nativeVariants();
   if (best === undefined) return () => {};
   // biome-ignore lint/suspicious/noExplicitAny: as above

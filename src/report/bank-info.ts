@@ -1,7 +1,7 @@
 /** What `dotpe-hpc bank info` prints. */
 import type { BankInfo, BinInfo, MassDensity, Range, WeightInfo } from "../banks/info.ts";
 import { formatTable } from "../bench/table.ts";
-import { formatCount } from "./format.ts";
+import { formatCount, printable } from "./format.ts";
 import { formatBytes } from "./sizes.ts";
 
 const BAR = 40;
@@ -30,11 +30,6 @@ export function formatBankInfo(info: BankInfo): string {
     "\n",
     ...densityLines(info.density),
   ].join("");
-}
-
-/** Files may say anything, an escape sequence too. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
 }
 
 function modesText({ harmonicModes, modes }: BankInfo): string {

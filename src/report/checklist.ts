@@ -1,5 +1,6 @@
 /** What `dotpe-hpc machine check` and `dotpe-hpc bank check` print. */
 import type { Check } from "../machine/checklist.ts";
+import { printable } from "./format.ts";
 
 export type CheckLine = Pick<Check, "name" | "level" | "found" | "todo">;
 
@@ -15,9 +16,4 @@ export function formatChecklist(checks: readonly CheckLine[]): string {
   const count = (level: Check["level"]) => checks.filter((one) => one.level === level).length;
   const counts = (["pass", "warn", "fail", "skip"] as const).map((level) => `${count(level)} ${level}`);
   return `${[...lines, "", counts.join(", ")].join("\n")}\n`;
-}
-
-/** Names of processes and folders may hold anything, an escape sequence too. */
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
 }

@@ -30,3 +30,8 @@ export function formatRate(rate: number): string {
 export function formatMegabytes(megabytes: number): string {
   return megabytes < 1000 ? `${Math.round(megabytes)} MB` : `${(megabytes / 1000).toPrecision(3)} GB`;
 }
+
+/** Names of processes, folders and what files hold may be anything, an escape sequence too. */
+export function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, "?");
+}

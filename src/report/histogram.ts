@@ -1,7 +1,8 @@
 /** The histogram of one quantity as SVG: median, 5% and 95%, and a published interval as a band. */
 import { scaleLinear } from "d3-scale";
+import { quantile } from "../stages/parameter-summary.ts";
 import { coordinate as at, escapeHtml } from "./html.ts";
-import { type Interval, quantile } from "./interval.ts";
+import type { Interval } from "./interval.ts";
 
 export interface HistogramInput {
   readonly title: string;

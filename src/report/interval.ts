@@ -1,18 +1,12 @@
 /** Medians and 90% intervals, as papers write them: 24.1 +1.4 -1.1. */
 
+import { quantile } from "../stages/parameter-summary.ts";
+
 /** Quantiles 5%, 50%, 95%. */
 export interface Interval {
   readonly lo: number;
   readonly median: number;
   readonly hi: number;
-}
-
-/** @param sorted rising, at least one. Linear between them. */
-export function quantile(sorted: ArrayLike<number>, level: number): number {
-  const place = level * (sorted.length - 1);
-  const below = Math.floor(place);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (place - below) * (sorted[above] - sorted[below]);
 }
 
 export function intervalOf(sorted: ArrayLike<number>): Interval {

@@ -54,8 +54,8 @@ export function parameterSummaries(
   });
 }
 
-/** Linear between the sorted values. */
-function quantile(sorted: Float64Array, level: number): number {
+/** Linear between the sorted values, of which there is at least one. */
+export function quantile(sorted: ArrayLike<number>, level: number): number {
   const place = level * (sorted.length - 1);
   const below = Math.floor(place);
   const above = Math.min(below + 1, sorted.length - 1);

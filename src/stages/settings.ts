@@ -71,6 +71,15 @@ export function itemsOfTask(
   return Math.max(least, Math.min(taskItems, Math.ceil(n / (4 * n_procs))));
 }
 
+/** Of each thread, tasks whose waveforms the disk is reading. */
+const TASKS_AHEAD = 2;
+
+/** Of n bank samples that stage 2 looks at, from the disk. */
+export function incoherentCuts(work: Pick<WorkSettings, "taskItems" | "batchItems" | "n_procs">, n: number) {
+  const { batchItems, n_procs } = work;
+  return { taskSize: itemsOfTask(work, n), batchSize: batchItems, ahead: TASKS_AHEAD * n_procs };
+}
+
 /** About this many probes of discarded samples. */
 const N_PROBES = 65_536;
 

@@ -1,6 +1,7 @@
 /** Writes what is left of the values of a chunk in the exact code: the inverse of what the kernels of `pack-table.ts` read. */
 import { encodeChunk } from "../../gw/pack-chunk.ts";
 import { LANES, MOST_BITS, type Prediction, WHOLE } from "../../kernels/pack-table.ts";
+import { putBits } from "./bits.ts";
 
 /** Of zstd, which gets the widths only. */
 const LEVEL = 12;
@@ -56,7 +57,7 @@ export class ExactWriter {
         high = (high + (sum > 0xffffffff ? 1 : 0)) | 0;
         low = sum | 0;
       }
-      this.writeDigits(width, l * width, low, high);
+      putBits(this.digits, this.n_digits, width, l * width, low, high);
     }
     this.n_digits += width;
     this.digits_g[this.group] += width;
@@ -74,17 +75,6 @@ export class ExactWriter {
     if (any === 0) return 0;
     const width = 1 + (high !== 0 ? 64 - Math.clz32(high) : 32 - Math.clz32(low));
     return width > MOST_BITS ? WHOLE : width;
-  }
-
-  /** Up to eight bits at a time: those that go into one byte. */
-  private writeDigits(width: number, place: number, low: number, high: number): void {
-    for (let k = 0; k < width; ) {
-      const n = Math.min(8 - (place & 7), width - k);
-      const word = k < 32 ? (low >>> k) | (k > 0 ? high << (32 - k) : 0) : high >>> (k - 32);
-      this.digits[this.n_digits + (place >> 3)] |= (word & ((1 << n) - 1)) << (place & 7);
-      k += n;
-      place += n;
-    }
   }
 
   /** The chunk. */

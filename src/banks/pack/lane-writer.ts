@@ -2,6 +2,7 @@
 import { CLASSES_OF_FRAME, encodeChunk, splitPlanes } from "../../gw/pack-chunk.ts";
 import { streamBytes } from "../../gw/pack-model.ts";
 import { FIRST_BYTES, LANES, N_CLASSES, type Prediction } from "../../kernels/pack-table.ts";
+import { putBits } from "./bits.ts";
 
 /** Of zstd. Higher ones gain a percent and are slower. */
 const LEVEL = 12;
@@ -61,22 +62,8 @@ export class LaneWriter {
     const { streams, at_s } = this;
     if (kind < FIRST_BYTES) streams[kind][at_s[kind] + (l >> 1)] |= (symbol & 15) << ((l & 1) * 4);
     else streams[kind][at_s[kind] + l] = symbol;
-    if (isSaid && shift > 0) this.writeRest(shift, l, low, high);
+    if (isSaid && shift > 0) putBits(streams[N_CLASSES], at_s[N_CLASSES], shift, l * shift, low, high);
     return isSaid;
-  }
-
-  private writeRest(shift: number, l: number, low: number, high: number): void {
-    const rests = this.streams[N_CLASSES];
-    const at = this.at_s[N_CLASSES];
-    let place = l * shift;
-    // Up to eight bits at a time: those that go into one byte.
-    for (let k = 0; k < shift; ) {
-      const n = Math.min(8 - (place & 7), shift - k);
-      const word = k < 32 ? (low >>> k) | (k > 0 ? high << (32 - k) : 0) : high >>> (k - 32);
-      rests[at + (place >> 3)] |= (word & ((1 << n) - 1)) << (place & 7);
-      k += n;
-      place += n;
-    }
   }
 
   /** All lanes of a (row, place) are written. */
