@@ -31,6 +31,7 @@ export async function openLal(request: WaveformRequest): Promise<WaveformSource>
   const spins = lal.symbols.XLALSimInspiralGetSpinSupportFromApproximant(approximant);
   return new LalSource(name, new LalGenerator(settings), {
     maker: `LALSimulation ${lal.version}`,
+    lal: lal.path,
     harmonic_modes,
     alignedSpins: spins <= ALIGNED_SPINS,
   });
@@ -38,6 +39,7 @@ export async function openLal(request: WaveformRequest): Promise<WaveformSource>
 
 class LalSource implements WaveformSource {
   readonly maker: string;
+  readonly lal: string;
   readonly harmonic_modes: readonly Mode[];
   readonly m_arr: readonly number[];
   readonly alignedSpins: boolean;
@@ -54,13 +56,15 @@ class LalSource implements WaveformSource {
     generator: LalGenerator,
     {
       maker,
+      lal,
       harmonic_modes,
       alignedSpins,
-    }: Pick<WaveformSource, "maker" | "harmonic_modes" | "alignedSpins">,
+    }: Pick<LalSource, "maker" | "lal" | "harmonic_modes" | "alignedSpins">,
   ) {
     this.name = name;
     this.generator = generator;
     this.maker = maker;
+    this.lal = lal;
     this.harmonic_modes = harmonic_modes;
     this.alignedSpins = alignedSpins;
     this.m_arr = [...new Set(harmonic_modes.map(([, m]) => m))];

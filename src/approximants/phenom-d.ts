@@ -64,6 +64,7 @@ export function openPhenomD(request: WaveformRequest): WaveformSource {
   }
   return {
     maker: `dotpe-hpc ${version}`,
+    lal: null,
     harmonic_modes: HARMONIC_MODES,
     m_arr: [2],
     alignedSpins: true,

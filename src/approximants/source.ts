@@ -35,6 +35,8 @@ export interface WaveformRequest {
 export interface WaveformSource {
   /** What made them, for bank_config.json: a program and its version. */
   readonly maker: string;
+  /** `WaveformRequest.lal` with which other threads open the same, without looking for it. */
+  readonly lal: string | null;
   readonly harmonic_modes: readonly (readonly [l: number, m: number])[];
   /** The m of the modes in order of first appearance: the m axis. */
   readonly m_arr: readonly number[];

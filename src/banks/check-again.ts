@@ -56,7 +56,14 @@ export async function findMaker(bank: Bank, lal: string | null): Promise<Maker |
     const samples = Object.fromEntries(
       Object.keys(bank.samples).map((name) => [name, shareF64(bank.samples[name as "m1"])]),
     ) as unknown as Bank["samples"];
-    const common = { files: bankFiles(bank), fbin: shareF64(config.fbin), mArr: m_arr, request, samples };
+    const found = { ...request, lal: source.lal };
+    const common = {
+      files: bankFiles(bank),
+      fbin: shareF64(config.fbin),
+      mArr: m_arr,
+      request: found,
+      samples,
+    };
     const run: Maker["run"] = async (pool, i_j, exact, onProgress) => {
       const plan: AgainPlan = { ...common, i_j: shareI32(i_j), exact };
       const made = (await pool.run("again", plan, i_j.length, onProgress)).flat();

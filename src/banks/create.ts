@@ -1,12 +1,11 @@
 /** Makes a bank in dot_pe's folder format: samples, waveforms, and last of all the configuration that makes it a bank. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { version } from "../../package.json";
 import { openWaveforms } from "../approximants/open.ts";
 import { type BankSamples, CONFIG_FILE, SAMPLE_COLUMNS, SAMPLES_FILE } from "../gw/bank.ts";
 import { PREC_VERSION } from "../gw/bank-config.ts";
 import { readEvent } from "../gw/event.ts";
-import { FileSet, writeFileAtomic } from "../io/atomic-write.ts";
+import { FileSet, makeFolder, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeatherChunks, type FeatherColumn } from "../io/feather-write.ts";
 import { sha256Of, sha256OfFile } from "../io/sha256.ts";
 import type { Reporter } from "../report/reporter.ts";
@@ -55,13 +54,18 @@ export async function createBank(options: BankOptions, report: Reporter): Promis
   const config = configOf(options, fbin, source);
   const folder = options.out;
   prepareFolder(folder, config);
-  mkdirSync(join(folder, "waveforms"), { recursive: true });
+  makeFolder(join(folder, "waveforms"));
   const samples = drawSamples({ ...options, aligned: source.alignedSpins });
   const samplesPath = join(folder, SAMPLES_FILE);
   writeFileAtomic(samplesPath, encodeFeatherChunks(columnsOf(samples)));
   const shape = { n_i: n, blocksize, n_m: source.m_arr.length, n_b: fbin.length };
   const blocks = missingBlocks(folder, shape);
-  const plan = waveformPlan({ ...blockPlan(folder, shape), request, samples, blocks });
+  const plan = waveformPlan({
+    ...blockPlan(folder, shape),
+    request: { ...request, lal: source.lal },
+    samples,
+    blocks,
+  });
   const started = performance.now();
   const made = await makeBlocks(plan, options.nProcs, report);
   const seconds = (performance.now() - started) / 1000;

@@ -1,9 +1,9 @@
 /** The folder of a bank that is being made: who may go on with it, and what of it is done. */
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { blockPaths, CONFIG_FILE } from "../gw/bank.ts";
-import { writeFileAtomic } from "../io/atomic-write.ts";
+import { makeFolder, writeFileAtomic } from "../io/atomic-write.ts";
 import { readJson } from "../io/json.ts";
 import { type BankShape, blockBytes, blocksOf } from "./block-writer.ts";
 
@@ -51,19 +51,6 @@ export function missingBlocks(folder: string, shape: BankShape): number[] {
     if (!blockPaths(folder, block).every(isWhole)) missing.push(block);
   }
   return missing;
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DotpeError(
-      "cannotCreate",
-      `${folder}: cannot make the folder (${code})`,
-      `Check the permissions of ${dirname(folder)}, its free space and the quota.`,
-    );
-  }
 }
 
 /** Files that an interrupted call left half-written. */

@@ -5,7 +5,7 @@ import { version } from "../../package.json";
 import { createBank } from "../banks/create.ts";
 import { BANK_DEFAULTS, type BankOptions } from "../banks/options.ts";
 import { DotpeError } from "../errors.ts";
-import { writeFileAtomic } from "../io/atomic-write.ts";
+import { makeFolder, writeFileAtomic } from "../io/atomic-write.ts";
 import { parseRunOptions } from "../options.ts";
 import { runInference } from "../pipeline.ts";
 import { formatCount } from "../report/format.ts";
@@ -13,7 +13,6 @@ import { type Step, writeReport } from "../report/page.ts";
 import type { Reporter } from "../report/reporter.ts";
 import type { RunReport } from "../report/run-report.ts";
 import type { RunSummary } from "../report/summary.ts";
-import { makeFolder } from "../rundir/rundir.ts";
 import eventFile from "./GW170814.npz" with { type: "file" };
 import { GW170814_PUBLISHED } from "./gw170814.ts";
 

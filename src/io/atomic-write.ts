@@ -9,6 +9,7 @@ import {
   fsync,
   fsyncSync,
   ftruncateSync,
+  mkdirSync,
   openSync,
   renameSync,
   unlinkSync,
@@ -126,6 +127,11 @@ export function writeAt(
 export function writeFileAtomic(path: string, content: FileContent): void {
   const { file, length } = writePart(path, content);
   file.commit(length);
+}
+
+/** Makes a folder, and those above it, if they are not there. @throws DotpeError cannotCreate. */
+export function makeFolder(path: string): void {
+  orCannotCreate(path, () => mkdirSync(path, { recursive: true }));
 }
 
 export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
