@@ -24,6 +24,8 @@ export const EXIT_CODES = {
   cannotCreate: 73,
   /** A passing fault of the machine (a worker died, no memory): try again. */
   tryAgain: 75,
+  /** Stopped before its end, by a signal or a thread that hangs; what is done is saved: the same command goes on. */
+  runAgain: 85,
 } as const;
 
 export type ExitName = keyof typeof EXIT_CODES;

@@ -1,6 +1,7 @@
 /** What threads and messages cost here, and how fast memory is. */
-import { sharedI32 } from "../../src/workers/arena.ts";
+import { sharedF64, sharedI32 } from "../../src/workers/arena.ts";
 import type { ToWorker } from "../../src/workers/protocol.ts";
+import { N_ACTIVITY } from "../../src/workers/runner.ts";
 
 const WORKER = new URL("../../src/workers/worker.ts", import.meta.url).href;
 const ECHO = "self.onmessage = ({ data }) => self.postMessage(data);";
@@ -17,7 +18,8 @@ export async function measureStart(): Promise<{ startParent: number; startWorker
     const begun = performance.now();
     const worker = new Worker(WORKER);
     const seat = { cpus: [], group: 0, node: 0 };
-    const message: ToWorker = { type: "open", kernels: "auto", urgentSent: sharedI32(1), seat };
+    const shared = { urgentSent: sharedI32(1), activity: sharedF64(N_ACTIVITY) };
+    const message: ToWorker = { type: "open", kernels: "auto", ...shared, recycle: Infinity, seat };
     worker.postMessage(message);
     starts.push(performance.now() - begun);
     await new Promise((resolve) => {

@@ -71,18 +71,22 @@ export function openCount(plan: CountPlan, kernels: Kernels): TaskRunner<null> {
   const { coherent, threshold, low, high, rows_kb } = plan;
   const evaluator = new Coherent(coherent, kernels, 1);
   const { found } = evaluator;
+  const bins: number[] = [];
   return {
     run(j) {
       const bank = coherent.items.bank_j[j];
       const least = threshold[groupOf(coherent, bank)];
+      bins.length = 0;
       evaluator.prepare(j, 0);
       for (let t = 0; t < coherent.tiles.n; t++) {
         const n = evaluator.rowsAbove(0, t, least - LOOSE);
         for (let r = 0; r < n; r++) {
           const lnl = bestfitLnL(found.dh[r], found.hh[r]);
-          if (lnl > least) Atomics.add(rows_kb, bank * N_BINS + binOf(lnl, low, high), 1);
+          if (lnl > least) bins.push(binOf(lnl, low, high));
         }
       }
+      // All at once: a task that fails before has counted nothing.
+      for (let r = 0; r < bins.length; r++) Atomics.add(rows_kb, bank * N_BINS + bins[r], 1);
     },
     result: () => null,
     close: () => evaluator.close(),

@@ -214,6 +214,8 @@ export function openIncoherent(plan: IncoherentPlan, kernels: Kernels): TaskRunn
     for (let s = 0; s < n_s; s++) reader.read(items.bank_j[j0 + s], items.i_j[j0 + s], h_s[s]);
     const { w, terms, groupSize_g, n_g } = products;
     kernels.modeProducts(hh_sdgc, h_smpcb, w, terms, groupSize_g, n_g, n_s, n_d, n_mp, n_bp);
+    // A task that is done again begins anew.
+    if (single) lnlike_dj.fill(0, j0, j0 + n_s);
     for (let s = 0; s < n_s; s++) {
       transform(h_s[s]);
       for (let d = 0; d < n_d; d++) {

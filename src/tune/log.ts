@@ -20,6 +20,7 @@ import {
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { readInput } from "../io/input.ts";
+import { isRunning, type ProcessIdentity, thisProcess } from "../machine/process-identity.ts";
 import { cachePlaces } from "./cache.ts";
 import {
   headerLine,
@@ -30,7 +31,6 @@ import {
   readLines,
   recordLine,
 } from "./log-lines.ts";
-import { isRunning, type ProcessIdentity, thisProcess } from "./process-identity.ts";
 import type { Ask } from "./search.ts";
 
 export type { LogHeader, LogRecord } from "./log-lines.ts";

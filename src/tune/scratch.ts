@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { removedOnSignal } from "../io/removed-on-signal.ts";
-import { isRunning } from "./process-identity.ts";
+import { isRunning } from "../machine/process-identity.ts";
 
 const IN_MEMORY = "/dev/shm";
 /** The folder in memory is used if it has so much left (bytes): the slice of a bank is a tenth of it. */

@@ -34,6 +34,10 @@ export function sharedI32(n: number): Int32Array {
   return new Int32Array(new SharedArrayBuffer(4 * n));
 }
 
+export function sharedU8(n: number): Uint8Array {
+  return new Uint8Array(new SharedArrayBuffer(n));
+}
+
 /** A shared copy; an array that is shared already is returned as it is. */
 export function shareF64(values: Float64Array): Float64Array {
   if (values.buffer instanceof SharedArrayBuffer) return values;

@@ -1,19 +1,29 @@
 /** The threads that compute. With one process the tasks run in the main thread, by the same code. */
-import { DotpeError, type ExitName } from "../errors.ts";
+import { DotpeError } from "../errors.ts";
 import { threadTools } from "../kernels/native.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
-import { sharedI32 } from "./arena.ts";
+import { sharedU8 } from "./arena.ts";
 import { nodeTables } from "./node-tables.ts";
-import type { Done, FromWorker, Job, JobKind, Jobs, Seat, SentError, Spans, ToWorker } from "./protocol.ts";
+import type { Job, JobKind, Jobs, Seat, Spans } from "./protocol.ts";
 import { openJob, traitsOf } from "./runner.ts";
-import { taskQueue, tasksDone } from "./task-queue.ts";
+import { isStopped, stopTasks, taskQueue, tasksDone } from "./task-queue.ts";
+import { Thread, ThreadFault } from "./thread.ts";
+import { Watch } from "./watch.ts";
 
 /** How often progress is read (ms). */
 const POLL = 100;
+/** A job is done so many times again where its tasks failed for no fault of the data. */
+const MOST_REDONE = 3;
 
 export interface RunSettings {
   /** Is done before the rest of a job that is running: for short steps of something that goes on beside it. */
   readonly urgent?: boolean;
+  /** By task, shared: 1 if it is done. Those that are are left out, and those that are done now are marked. */
+  readonly done_t?: Uint8Array;
+  /** Asked now and then: once it says so no further task is begun, and the job returns with what is done. */
+  readonly shouldStop?: () => boolean;
+  /** Called when a thread will not end its part, so that no other waits for it. */
+  readonly onLost?: () => void;
 }
 
 /** What thread `thread` (from 1; 0 is the main thread) did of a job. */
@@ -23,23 +33,23 @@ export interface ThreadSpans {
   readonly spans: Spans;
 }
 
-interface Pending {
-  readonly resolve: (done: Done) => void;
-  readonly reject: (error: Error) => void;
-}
-
-/** A worker and the jobs that it has not answered yet, by id. */
-interface Thread {
-  readonly worker: Worker;
-  /** As the system numbers it, if it is bound; 0 if not; undefined until it has said so. */
-  id: number | undefined;
-  readonly pending: Map<number, Pending>;
-  /** How many urgent jobs it was sent. */
-  readonly urgentSent: Int32Array;
+export interface PoolSettings {
+  /** A thread is replaced after so many tasks. */
+  readonly recycle?: number;
+  /** How often a job is looked after (ms). */
+  readonly poll?: number;
+  /** Told of work that is done again. */
+  readonly onRedo?: (why: string) => void;
 }
 
 /** Of a thread that the system puts where it likes. */
 const ANYWHERE: Seat = { cpus: [], group: 0, node: 0 };
+
+/** One turn of a job over the threads: what they return, and why those that failed did. */
+interface Round<K extends JobKind> {
+  readonly results: Jobs[K]["result"][];
+  readonly faults: readonly ThreadFault[];
+}
 
 export class Pool {
   /** All that were started; those without a seat are idle. */
@@ -53,14 +63,16 @@ export class Pool {
   private readonly tools = threadTools();
   /** Whether any thread was ever bound. */
   private hasBound = false;
-  /** Why a thread could not be bound to its CPUs: the system's error number. */
-  pinError = 0;
 
   /**
    * @param seats one a thread, or how many threads
    * @param kernels a name for `loadKernels`; every thread uses the same variant
    */
-  constructor(seats: number | readonly Seat[], kernels: string) {
+  constructor(
+    seats: number | readonly Seat[],
+    kernels: string,
+    private readonly settings: PoolSettings = {},
+  ) {
     this.seats = typeof seats === "number" ? new Array<Seat>(seats).fill(ANYWHERE) : seats;
     this.loaded = loadKernels(kernels);
   }
@@ -71,6 +83,11 @@ export class Pool {
 
   get kernels(): Kernels {
     return this.loaded;
+  }
+
+  /** Why a thread could not be bound to its CPUs: the system's error number. */
+  get pinError(): number {
+    return this.threads.find(({ ready }) => ready?.pinError)?.ready?.pinError ?? 0;
   }
 
   /** Starts the workers; they load while the main thread reads its files. */
@@ -88,69 +105,84 @@ export class Pool {
 
   private sit(): void {
     if (this.n_procs === 1) return;
+    const { recycle = Number.POSITIVE_INFINITY } = this.settings;
     this.seats.forEach((seat, k) => {
-      this.threads[k] ??= this.startThread();
-      const { worker, urgentSent } = this.threads[k];
-      this.threads[k].id = undefined;
-      worker.postMessage({ type: "open", kernels: this.kernels.name, urgentSent, seat } satisfies ToWorker);
+      this.threads[k] ??= new Thread();
+      this.threads[k].open({ kernels: this.kernels.name, seat, recycle });
     });
   }
 
-  private startThread(): Thread {
-    const worker = new Worker("./src/workers/worker.ts");
-    const pending = new Map<number, Pending>();
-    const settle = (id: number) => {
-      const job = pending.get(id);
-      pending.delete(id);
-      return job;
-    };
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.type === "done") settle(data.id)?.resolve(data);
-      else if (data.type === "failed") settle(data.id)?.reject(revive(data.error));
-      else {
-        this.pinError ||= data.pinError;
-        thread.id = data.threadId;
-      }
-    };
-    worker.onerror = ({ message }) => {
-      const stopped = new DotpeError("tryAgain", `a worker stopped: ${message}`, "Run the command again.");
-      for (const id of [...pending.keys()]) settle(id)?.reject(stopped);
-    };
-    const thread: Thread = { worker, id: undefined, pending, urgentSent: sharedI32(1) };
-    return thread;
-  }
-
   /**
-   * Runs all tasks of a job; jobs asked for while others run wait in line.
+   * Runs all tasks of a job; jobs asked for while others run wait in line. Tasks that failed for no fault of the data (a worker
+   * stopped, a passing fault of the machine) are done again, a few times, if the job is one of which that can be done.
    * @param onProgress told the number of tasks done, now and then
-   * @returns one result of each thread that was asked, no more threads than tasks, in no particular order
-   * @throws what a task threw
+   * @returns one result or more of each thread that was asked, no more threads than tasks, in no particular order
+   * @throws what a task threw; DotpeError runAgain if a thread hangs
    */
   async run<K extends JobKind>(
     kind: K,
     plan: Jobs[K]["plan"],
     nTasks: number,
     onProgress: (tasksDone: number) => void = () => {},
-    { urgent = false }: RunSettings = {},
+    settings: RunSettings = {},
   ): Promise<Jobs[K]["result"][]> {
-    const seats = this.seats.slice(0, nTasks);
-    const job = this.newJob(kind, plan, nTasks, urgent, seats);
-    if (this.n_procs === 1 || !this.isStarted) return [await this.runHere(job, onProgress)];
+    const { done_t = sharedU8(nTasks) } = settings;
+    const { isRedoable, isGathered } = traitsOf(kind, plan);
+    const results: Jobs[K]["result"][] = [];
+    for (let nFaulty = 0; ; ) {
+      const job = this.newJob(kind, plan, done_t, settings.urgent ?? false);
+      const { results: more, faults } = await this.round(job, onProgress, settings);
+      results.push(...more);
+      if (faults.length > 0) {
+        // What the data cause goes before what passes.
+        const { cause } = faults.find((fault) => !isPassing(fault.cause)) ?? faults[0];
+        if (!isRedoable || !isPassing(cause) || ++nFaulty > MOST_REDONE) throw cause;
+        this.settings.onRedo?.(cause.message);
+        if (isGathered) forget(faults, done_t, results);
+      } else if (isStopped(job.queue) || tasksDone(job.queue) === nTasks) return results;
+      // Else threads that were replaced have left before the end.
+    }
+  }
+
+  private async round<K extends JobKind>(
+    job: Job<K>,
+    onProgress: (tasksDone: number) => void,
+    settings: RunSettings,
+  ): Promise<Round<K>> {
+    if (this.n_procs === 1 || !this.isStarted) return this.runHere(job, onProgress, settings);
+    const { poll = POLL } = this.settings;
+    const threads = this.threads.slice(0, Math.min(this.n_procs, job.queue.n_tasks));
+    const watch = new Watch(job.kind, poll);
     const timer = setInterval(() => {
       onProgress(tasksDone(job.queue));
       this.loosen();
-    }, POLL);
+      if (settings.shouldStop?.()) stopTasks(job.queue);
+      try {
+        watch.look(threads.map(({ activity, ready }) => ({ activity, threadId: ready?.threadId ?? 0 })));
+      } catch (error) {
+        stopTasks(job.queue);
+        settings.onLost?.();
+        for (const thread of threads) thread.giveUp(error as Error);
+      }
+    }, poll);
     try {
-      const asked = seats.map((_, k) => ask(this.threads[k], job));
+      const asked = threads.map((thread) =>
+        thread.ask(job).catch((fault) => {
+          stopTasks(job.queue);
+          settings.onLost?.();
+          throw fault;
+        }),
+      );
       // Every worker answers before anything is thrown: a task still running would write into the plan's arrays.
       const answers = await Promise.allSettled(asked);
-      const failed = answers.find((answer) => answer.status === "rejected");
-      if (failed) throw failed.reason;
-      return answers.map((answer, k) => {
-        const { result, spans } = (answer as PromiseFulfilledResult<Done>).value;
-        if (spans.length > 0) this.history.push({ thread: k + 1, kind, spans });
-        return result as Jobs[K]["result"];
+      const faults = answers.flatMap((answer) => (answer.status === "rejected" ? [answer.reason] : []));
+      const results = answers.flatMap((answer, k) => {
+        if (answer.status === "rejected") return [];
+        const { result, spans } = answer.value;
+        if (spans.length > 0) this.history.push({ thread: k + 1, kind: job.kind, spans });
+        return [result as Jobs[K]["result"]];
       });
+      return { results, faults };
     } finally {
       clearInterval(timer);
     }
@@ -158,64 +190,76 @@ export class Pool {
 
   /** The runtime's own threads (compiler, collector) are not to stay on the CPU of the worker that happened to start them. */
   private loosen(): void {
-    const ids = this.threads.map(({ id }) => id);
-    const bound = ids.filter((id) => id !== undefined && id > 0) as number[];
+    const ready = this.threads.map((thread) => thread.ready);
+    const bound = ready.flatMap((one) => (one?.isBound ? [one.threadId] : []));
     this.hasBound ||= bound.length > 0;
     // One that has not told its number may just have bound itself.
-    if (this.hasBound && !ids.includes(undefined)) this.tools.loosen(bound);
+    if (this.hasBound && !ready.includes(undefined)) this.tools.loosen(bound);
   }
 
   private newJob<K extends JobKind>(
     kind: K,
     plan: Jobs[K]["plan"],
-    nTasks: number,
+    done_t: Uint8Array,
     urgent: boolean,
-    seats: readonly Seat[],
   ): Job<K> {
     const { inOrder, tables } = traitsOf(kind, plan);
+    const nTasks = done_t.length;
+    const seats = this.seats.slice(0, nTasks);
     const most = (of: (seat: Seat) => number) => seats.reduce((n, seat) => Math.max(n, of(seat) + 1), 1);
     const n_nodes = most(({ node }) => node);
     return {
       ...{ id: this.nextId++, urgent, kind, plan },
-      queue: taskQueue(nTasks, inOrder ? 1 : most(({ group }) => group)),
+      queue: taskQueue(nTasks, inOrder ? 1 : most(({ group }) => group), done_t),
       tables: n_nodes > 1 && tables.length > 0 ? nodeTables(tables, n_nodes) : undefined,
     };
   }
 
-  private async runHere<K extends JobKind>(job: Job<K>, onProgress: (tasksDone: number) => void) {
-    const opened = await openJob(job, this.kernels);
+  private async runHere<K extends JobKind>(
+    job: Job<K>,
+    onProgress: (tasksDone: number) => void,
+    { shouldStop }: RunSettings,
+  ): Promise<Round<K>> {
+    const { poll = POLL } = this.settings;
     try {
-      let shown = performance.now();
-      while (opened.step()) {
-        if (performance.now() - shown < POLL) continue;
-        onProgress(tasksDone(job.queue));
-        await Bun.sleep(0);
-        shown = performance.now();
+      const opened = await openJob(job, this.kernels);
+      try {
+        let shown = performance.now();
+        while (opened.step()) {
+          if (performance.now() - shown < poll) continue;
+          onProgress(tasksDone(job.queue));
+          await Bun.sleep(0);
+          if (shouldStop?.()) stopTasks(job.queue);
+          shown = performance.now();
+        }
+        this.history.push({ thread: 0, kind: job.kind, spans: opened.spans() });
+        return { results: [opened.result()], faults: [] };
+      } finally {
+        opened.close();
       }
-      this.history.push({ thread: 0, kind: job.kind, spans: opened.spans() });
-      return opened.result();
-    } finally {
-      opened.close();
+    } catch (error) {
+      return { results: [], faults: [new ThreadFault(error as Error, undefined)] };
     }
   }
 
   /** Lets the workers end by themselves. */
   close(): void {
-    for (const { worker } of this.threads) worker.postMessage({ type: "close" } satisfies ToWorker);
+    for (const thread of this.threads) thread.close();
     this.threads.length = 0;
   }
 }
 
-function ask({ worker, pending, urgentSent }: Thread, job: Job): Promise<Done> {
-  return new Promise((resolve, reject) => {
-    pending.set(job.id, { resolve, reject });
-    worker.postMessage({ type: "job", job } satisfies ToWorker);
-    if (job.urgent) Atomics.add(urgentSent, 0, 1);
-  });
+/** Whether the same task may well succeed another time. */
+export function isPassing(error: Error): boolean {
+  return !(error instanceof DotpeError) || error.exit === "tryAgain";
 }
 
-function revive(error: SentError): Error {
-  if (error.exit !== undefined)
-    return new DotpeError(error.exit as ExitName, error.message, error.hint ?? "");
-  return Object.assign(new Error(error.message), { stack: error.stack });
+/** Tasks of which what they returned is lost are to be done again. */
+function forget(faults: readonly ThreadFault[], done_t: Uint8Array, results: unknown[]): void {
+  if (faults.every(({ tasks }) => tasks !== undefined)) {
+    for (const task of faults.flatMap(({ tasks }) => tasks ?? [])) done_t[task] = 0;
+    return;
+  }
+  results.length = 0;
+  done_t.fill(0);
 }

@@ -97,7 +97,11 @@ export type ToWorker =
       readonly type: "open";
       readonly kernels: string;
       readonly urgentSent: Int32Array;
+      /** Where the thread says what it does: `ACTIVITY`. */
+      readonly activity: Float64Array;
       readonly seat: Seat;
+      /** After so many tasks the thread asks to be replaced. */
+      readonly recycle: number;
     }
   | { readonly type: "job"; readonly job: Job }
   | { readonly type: "close" };
@@ -115,10 +119,25 @@ export interface Done {
   readonly id: number;
   readonly result: Jobs[JobKind]["result"];
   readonly spans: Spans;
+  /** It has done `recycle` tasks, and answers nothing more. */
+  readonly isWorn: boolean;
 }
 
-export type FromWorker =
-  /** pinError: 0, or the system's error number of binding it to its CPUs. threadId: of a bound thread, else 0. */
-  | { readonly type: "ready"; readonly pinError: number; readonly threadId: number }
-  | Done
-  | { readonly type: "failed"; readonly id: number; readonly error: SentError };
+export interface Ready {
+  readonly type: "ready";
+  /** 0, or the system's error number of binding it to its CPUs. */
+  readonly pinError: number;
+  /** As the system numbers it; 0 where that is not known. */
+  readonly threadId: number;
+  readonly isBound: boolean;
+}
+
+export interface Failed {
+  readonly type: "failed";
+  readonly id: number;
+  readonly error: SentError;
+  /** Tasks of the job that it had done before. */
+  readonly tasks: readonly number[];
+}
+
+export type FromWorker = Ready | Done | Failed;

@@ -51,7 +51,19 @@ const OPEN: Openers = {
 };
 
 /** Jobs whose tasks are taken in their order, by whichever thread. */
-const IN_ORDER: ReadonlySet<JobKind> = new Set(["rows", "waveforms", "pack"]);
+const IN_ORDER: ReadonlySet<JobKind> = new Set(["scan", "rows", "waveforms", "pack"]);
+
+/**
+ * Jobs of which a task can be done again after it failed in the middle, alone: its output is its own, and written anew. Tasks of
+ * `rows` cannot: their stage begins again after the last row that was written.
+ */
+const REDOABLE: ReadonlySet<JobKind> = new Set([
+  ...(["incoherent", "scan", "count", "finish"] as const),
+  ...(["preparation", "skySort", "tempering", "candidates", "mixture"] as const),
+]);
+
+/** Jobs whose threads gather what their tasks return: what a thread gathered is lost with it. */
+const GATHERED: ReadonlySet<JobKind> = new Set(["preparation", "candidates"]);
 
 /** The tables of a plan that every thread reads again and again. */
 const TABLES: { [K in JobKind]?: (plan: Jobs[K]["plan"]) => Float64Array[] } = {
@@ -61,9 +73,12 @@ const TABLES: { [K in JobKind]?: (plan: Jobs[K]["plan"]) => Float64Array[] } = {
   rows: ({ coherent, table }) => [...coherentTables(coherent), table.coefficients],
 };
 
-/** Of a job: whether its tasks are taken in their order, and its tables. */
+/** Of a job: whether its tasks are taken in their order, can be done again, are gathered by threads; and its tables. */
 export function traitsOf<K extends JobKind>(kind: K, plan: Jobs[K]["plan"]) {
-  return { inOrder: IN_ORDER.has(kind), tables: TABLES[kind]?.(plan) ?? [] };
+  return {
+    ...{ inOrder: IN_ORDER.has(kind), isRedoable: REDOABLE.has(kind), isGathered: GATHERED.has(kind) },
+    tables: TABLES[kind]?.(plan) ?? [],
+  };
 }
 
 /** One thread's part of a job. */
@@ -75,11 +90,21 @@ export interface OpenedJob<R> {
   close(): void;
 }
 
-/** @param group of the thread */
+/** What a thread is doing, for the one that watches it. */
+export const ACTIVITY = {
+  /** When the task that it does was begun, ms since 1970; 0: none. */
+  since: 0,
+  /** ms that its longest task took so far. */
+  longest: 1,
+} as const;
+export const N_ACTIVITY = 2;
+
+/** @param group of the thread @param activity where it says what it does */
 export async function openJob<K extends JobKind>(
   { kind, plan, queue }: Pick<Job<K>, "kind" | "plan" | "queue">,
   kernels: Kernels,
   group = 0,
+  activity: Float64Array = new Float64Array(N_ACTIVITY),
 ): Promise<OpenedJob<Jobs[K]["result"]>> {
   const runner = await (OPEN[kind] as Opener<K>)(plan, kernels);
   const spans: number[] = [];
@@ -87,9 +112,16 @@ export async function openJob<K extends JobKind>(
     const task = takeTask(queue, group % queue.n_groups);
     if (task === undefined) return false;
     const start = clock();
-    runner.run(task);
-    spans.push(task, start, clock());
-    taskIsDone(queue);
+    activity[ACTIVITY.since] = start;
+    try {
+      runner.run(task);
+    } finally {
+      activity[ACTIVITY.since] = 0;
+    }
+    const end = clock();
+    spans.push(task, start, end);
+    activity[ACTIVITY.longest] = Math.max(activity[ACTIVITY.longest], end - start);
+    taskIsDone(queue, task);
     return true;
   };
   return {

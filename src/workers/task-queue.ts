@@ -3,7 +3,7 @@
  * tasks first, from a counter that no other group touches, and those of the other groups when there are none left. Task t
  * belongs to group t mod n_groups, so that all groups go through a job together.
  */
-import { sharedI32 } from "./arena.ts";
+import { sharedI32, sharedU8 } from "./arena.ts";
 
 /** Numbers of a cache line: no counter shares one. */
 const LINE = 16;
@@ -16,11 +16,15 @@ export interface TaskQueue {
   readonly n_groups: number;
   /** [tasks done, stop], then the tasks taken of each group; a cache line each. */
   readonly counters: Int32Array;
+  /** By task: 1 if it is done. Those that are from the beginning are left out. */
+  readonly done_t: Uint8Array;
 }
 
 /** @param n_groups 1 where tasks must be taken in their order. */
-export function taskQueue(n_tasks: number, n_groups: number): TaskQueue {
-  return { n_tasks, n_groups, counters: sharedI32(LINE * (1 + n_groups)) };
+export function taskQueue(n_tasks: number, n_groups: number, done_t = sharedU8(n_tasks)): TaskQueue {
+  const counters = sharedI32(LINE * (1 + n_groups));
+  for (let t = 0; t < n_tasks; t++) counters[DONE] += done_t[t];
+  return { n_tasks, n_groups, counters, done_t };
 }
 
 /** The next task for a thread of this group; undefined when none is left or the job was stopped. */
@@ -34,15 +38,18 @@ export function takeTask(queue: TaskQueue, group: number): number | undefined {
   return undefined;
 }
 
-function takeOf({ n_tasks, n_groups, counters }: TaskQueue, group: number): number | undefined {
+function takeOf({ n_tasks, n_groups, counters, done_t }: TaskQueue, group: number): number | undefined {
   const at = LINE * (1 + group);
   // Looked at first: threads that find nothing must not count on for ever.
-  if (Atomics.load(counters, at) * n_groups + group >= n_tasks) return undefined;
-  const task = Atomics.add(counters, at, 1) * n_groups + group;
-  return task < n_tasks ? task : undefined;
+  while (Atomics.load(counters, at) * n_groups + group < n_tasks) {
+    const task = Atomics.add(counters, at, 1) * n_groups + group;
+    if (task < n_tasks && Atomics.load(done_t, task) === 0) return task;
+  }
+  return undefined;
 }
 
-export function taskIsDone({ counters }: TaskQueue): void {
+export function taskIsDone({ counters, done_t }: TaskQueue, task: number): void {
+  Atomics.store(done_t, task, 1);
   Atomics.add(counters, DONE, 1);
 }
 
@@ -53,4 +60,8 @@ export function tasksDone({ counters }: TaskQueue): number {
 /** No further task is taken. */
 export function stopTasks({ counters }: TaskQueue): void {
   Atomics.store(counters, STOP, 1);
+}
+
+export function isStopped({ counters }: TaskQueue): boolean {
+  return Atomics.load(counters, STOP) !== 0;
 }

@@ -5,8 +5,8 @@ import { threadTools } from "../kernels/native.ts";
 import { type Kernels, loadKernels } from "../kernels/table.ts";
 import { thisMachine } from "../machine/machine.ts";
 import { withNodeTables } from "./node-tables.ts";
-import type { FromWorker, Job, Seat, SentError, ToWorker } from "./protocol.ts";
-import { type OpenedJob, openJob } from "./runner.ts";
+import type { FromWorker, Job, JobKind, Jobs, Seat, SentError, ToWorker } from "./protocol.ts";
+import { ACTIVITY, type OpenedJob, openJob } from "./runner.ts";
 import { stopTasks } from "./task-queue.ts";
 
 declare const self: Worker;
@@ -16,6 +16,12 @@ let seat: Seat;
 let isBound = false;
 let urgentSent: Int32Array;
 let urgentReceived = 0;
+let activity: Float64Array;
+let recycle = Number.POSITIVE_INFINITY;
+/** Tasks done so far. */
+let done = 0;
+/** It has asked to be replaced: whatever it is sent is done by another. */
+let isWorn = false;
 let busy = false;
 const waiting: Job[] = [];
 const urgent: Job[] = [];
@@ -23,11 +29,11 @@ const urgent: Job[] = [];
 self.onmessage = ({ data }: MessageEvent<ToWorker>) => {
   if (data.type === "close") process.exit(0);
   if (data.type === "open") {
-    ({ seat, urgentSent } = data);
+    ({ seat, urgentSent, activity, recycle } = data);
     // First of all: memory lies in the NUMA node of the thread that writes it first.
     const pinError = sit(seat);
     kernels = loadKernels(data.kernels);
-    answer({ type: "ready", pinError, threadId: isBound ? threadTools().id() : 0 });
+    answer({ type: "ready", pinError, threadId: threadTools().id(), isBound });
     return;
   }
   if (data.job.urgent) urgentReceived++;
@@ -45,7 +51,7 @@ function sit({ cpus }: Seat): number {
 
 async function work(): Promise<void> {
   busy = true;
-  for (;;) {
+  while (!isWorn) {
     await urgentArrived();
     const job = urgent.shift() ?? waiting.shift();
     if (job === undefined) break;
@@ -55,19 +61,22 @@ async function work(): Promise<void> {
 }
 
 async function runJob(job: Job): Promise<void> {
+  let opened: OpenedJob<unknown> | undefined;
   try {
     const { kind, queue, tables } = job;
+    if (!job.urgent) activity[ACTIVITY.longest] = 0;
     const plan = tables === undefined ? job.plan : withNodeTables(job.plan, tables, seat.node);
-    const opened = await openJob({ kind, plan, queue }, kernels, seat.group);
-    try {
-      await runTasks(job, opened);
-      answer({ type: "done", id: job.id, result: opened.result(), spans: opened.spans() });
-    } finally {
-      opened.close();
-    }
+    opened = await openJob({ kind, plan, queue }, kernels, seat.group, activity);
+    await runTasks(job, opened);
+    const [result, spans] = [opened.result() as Jobs[JobKind]["result"], opened.spans()];
+    isWorn = !job.urgent && done >= recycle;
+    answer({ type: "done", id: job.id, result, spans, isWorn });
   } catch (error) {
     stopTasks(job.queue);
-    answer({ type: "failed", id: job.id, error: sent(error as Error) });
+    const tasks = Array.from(opened?.spans() ?? []).filter((_, k) => k % 3 === 0);
+    answer({ type: "failed", id: job.id, error: sent(error as Error), tasks });
+  } finally {
+    opened?.close();
   }
 }
 
@@ -77,7 +86,8 @@ async function urgentArrived(): Promise<void> {
 }
 
 async function runTasks(job: Job, opened: OpenedJob<unknown>): Promise<void> {
-  while (opened.step()) {
+  while ((job.urgent || done < recycle) && opened.step()) {
+    done++;
     if (job.urgent || Atomics.load(urgentSent, 0) === urgentReceived) continue;
     await urgentArrived();
     for (let next = urgent.shift(); next; next = urgent.shift()) await runJob(next);
