@@ -1,16 +1,19 @@
 /** The C kernels, compiled for several instruction sets and embedded; the only place that opens one of them. */
-import { dlopen, FFIType } from "bun:ffi";
+import { type FFIFunction, FFIType } from "bun:ffi";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import arm from "../../build/kernels/libdotpe-aarch64.so" with { type: "file" };
 import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" };
 import v3 from "../../build/kernels/libdotpe-x86-64-v3.so" with { type: "file" };
 import v4 from "../../build/kernels/libdotpe-x86-64-v4.so" with { type: "file" };
+import { DotpeError } from "../errors.ts";
+import { BASELINE } from "./baseline.ts";
 import { bindExtrinsic, EXTRINSIC_SYMBOLS } from "./native-extrinsic.ts";
 import { bindPack, PACK_SYMBOLS } from "./native-pack.ts";
 import { bindRows, ROW_SYMBOLS } from "./native-rows.ts";
 import { bindSetup, SETUP_SYMBOLS } from "./native-setup.ts";
 import { bindSingle, SINGLE_SYMBOLS } from "./native-single.ts";
+import { openShared } from "./shared-object.ts";
 import type { Kernels } from "./table.ts";
 
 /** Best first. Flags as /proc/cpuinfo names them: the kernel lists only what the system has enabled. */
@@ -97,10 +100,8 @@ export interface ThreadTools {
 
 /** Without native kernels they do nothing. */
 export function threadTools(): ThreadTools {
-  const [best] = nativeVariants();
-  if (best === undefined) return { id: () => 0, bind: () => 0, loosen: () => 0 };
-  // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
-  const c = dlopen(best.path, THREAD_SYMBOLS).symbols as any;
+  const c = openBest(THREAD_SYMBOLS);
+  if (c === undefined) return { id: () => 0, bind: () => 0, loosen: () => 0 };
   return {
     id: c.dotpe_thread_id,
     bind: (cpus) => c.dotpe_pin(Int32Array.from(cpus), cpus.length),
@@ -118,10 +119,20 @@ type FileHint = (fd: number, offset: number, length: number) => void;
 let willNeed: FileHint | undefined;
 
 function loadFileHint(): FileHint {
+  return openBest(FILE_SYMBOLS)?.dotpe_will_need ?? (() => {});
+}
+
+/** Functions that a run can do without: undefined if no variant can be opened. What computes says so (`bind`). */
+// biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
+function openBest(symbols: Record<string, FFIFunction>): any {
   const [best] = nativeVariants();
-  if (best === undefined) return () => {};
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  return (dlopen(best.path, FILE_SYMBOLS).symbols as any).dotpe_will_need;
+  if (best === undefined) return undefined;
+  try {
+    return openShared(best.path, symbols).symbols;
+  } catch (error) {
+    if (error instanceof DotpeError) return undefined;
+    throw error;
+  }
 }
 
 let found: Variant[] | undefined;
@@ -171,21 +182,22 @@ function findVariants(): Variant[] {
 function processorFlags(): Set<string> {
   try {
     const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "latin1"));
-    return new Set(line?.[1].trim().split(/\s+/));
+    if (line) return new Set(line[1].trim().split(/\s+/));
   } catch {
-    return new Set();
+    // As where it names none.
   }
+  return new Set(BASELINE[process.arch]);
 }
 
 function bindLimits(path: string): LimitKernels {
   // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers
-  const c = dlopen(path, LIMIT_SYMBOLS).symbols as any;
+  const c = openShared(path, LIMIT_SYMBOLS).symbols as any;
   return { fmaPeak: c.dotpe_fma_peak, stream: c.dotpe_stream };
 }
 
 function bind(name: string, path: string): Kernels {
   // biome-ignore lint/suspicious/noExplicitAny: bun:ffi takes typed arrays as pointers; the types of table.ts check them
-  const c = dlopen(path, SYMBOLS).symbols as any;
+  const c = openShared(path, SYMBOLS).symbols as any;
   return {
     name,
     ...bindSetup(c),

@@ -168,7 +168,7 @@ function kernelCheck({ used, best }: { readonly used: string; readonly best: str
   const name = "kernels";
   if (used !== best) {
     const todo =
-      "the best cannot be loaded: is $TMPDIR mounted noexec? Set it to a folder that may hold programs";
+      "the best cannot be opened: set TMPDIR to a folder that can be written and is not mounted noexec";
     return { name, level: "warn", found: `${used}; this processor runs ${best}`, todo };
   }
   if (used === "x86-64-v2" || used === "ref") {

@@ -1,5 +1,6 @@
 /** What /proc/cpuinfo says: architecture, model, instruction sets. */
 import { machine } from "node:os";
+import { BASELINE } from "../kernels/baseline.ts";
 import type { SystemFiles } from "./system-files.ts";
 
 /** The first processors of an x86 machine; a processor takes 1.5 kB. */
@@ -19,10 +20,13 @@ export function readProcessor(files: SystemFiles, notes: string[]): Processor {
   const cpuinfo = isArm && first.length === FIRST_BYTES ? files.text("/proc/cpuinfo", ALL_BYTES)! : first;
   const model = modelOf(cpuinfo) ?? boardModel(files);
   if (model === undefined) notes.push("no processor model is named in /proc/cpuinfo");
+  const flags = (field(cpuinfo, "flags") ?? field(cpuinfo, "Features") ?? "").split(/\s+/).filter(Boolean);
+  const assumed = flags.length === 0 && files.isLive ? BASELINE[process.arch] : undefined;
+  if (assumed) notes.push("/proc/cpuinfo names no instruction sets: those that every processor has are used");
   return {
     architecture: files.isLive ? machine() : architectureOf(cpuinfo),
     model: model ?? "unknown processor",
-    flags: (field(cpuinfo, "flags") ?? field(cpuinfo, "Features") ?? "").split(/\s+/).filter(Boolean),
+    flags: assumed ?? flags,
   };
 }
 
