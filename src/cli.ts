@@ -1,5 +1,6 @@
 /** Reading a command line: named flags against a list of known ones, help text, and guesses at misspelt names. */
 import { DotpeError } from "./errors.ts";
+import { checkArgumentBytes } from "./io/argument-bytes.ts";
 
 export interface FlagSpec {
   /** kebab-case, without the dashes. snake_case is accepted too. */
@@ -34,13 +35,14 @@ export function wantsHelp(argv: readonly string[]): boolean {
 
 /**
  * @param notNeeded options of other programs that have no equivalent here, by kebab-case name, and why.
- * @throws DotpeError usage: unknown option (naming the nearest), missing value, one option given two values.
+ * @throws DotpeError usage: unknown option (naming the nearest), missing value, one option given two values; a word that is not UTF-8.
  */
 export function parseCommandLine(
   argv: readonly string[],
   specs: readonly FlagSpec[],
   notNeeded: Readonly<Record<string, string>> = {},
 ): CommandLine {
+  checkArgumentBytes(argv);
   const positionals: string[] = [];
   const flags = new Map<string, GivenFlag>();
   for (let at = 0; at < argv.length; at++) {

@@ -1,7 +1,6 @@
 /** The benchmark: its parts, one after the other, each printed as it ends. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
+import { makeScratchFolder } from "../io/scratch-folder.ts";
 import { finiteOnly, type Recorded } from "./compare.ts";
 import { measureKernels } from "./kernels.ts";
 import { machineName, openProblem, type Problem, type SizeName } from "./problem.ts";
@@ -34,7 +33,7 @@ export async function runSuite(
   { size, parts, inputs }: SuiteSettings,
   print: (text: string) => Promise<void>,
 ): Promise<Recorded> {
-  const scratch = mkdtempSync(join(tmpdir(), "dotpe-hpc-bench-"));
+  const scratch = makeScratchFolder("dotpe-hpc-bench-");
   try {
     const problem = await openProblem(size, inputs, scratch);
     const machine = machineName();

@@ -1,11 +1,11 @@
 /** Runs on a few samples of the user's own banks, as processes: what the forecast of a whole run starts from. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { callProgram } from "../bench/child.ts";
 import { hashOf } from "../gw/random.ts";
 import { encodeNpy } from "../io/npy-write.ts";
 import { openNpz } from "../io/npz.ts";
+import { makeScratchFolder } from "../io/scratch-folder.ts";
 import { type Options, toRunKwargs } from "../options.ts";
 import { bankId } from "../per-bank.ts";
 import type { WorkSettings } from "../stages/settings.ts";
@@ -59,7 +59,7 @@ const LEAST_EXTRINSIC = 128;
  * @throws DotpeError as a run does.
  */
 export async function measureSamples(options: Options, inputs: Inputs, work: WorkSettings): Promise<Samples> {
-  const scratch = mkdtempSync(join(tmpdir(), "dotpe-hpc-estimate-"));
+  const scratch = makeScratchFolder("dotpe-hpc-estimate-");
   try {
     const total = countCandidates(inputs);
     const base = { options, work, scratch };

@@ -36,8 +36,9 @@ export function cachePlaces(environment: Readonly<Record<string, string | undefi
   return { user: base && join(base, "dotpe"), system: "/etc/dotpe" };
 }
 
+/** The path, unless it is relative, or its bytes are not UTF-8: then what is left of it names another folder. */
 function absolute(path: string | undefined): string | undefined {
-  return path !== undefined && isAbsolute(path) ? path : undefined;
+  return path !== undefined && isAbsolute(path) && !path.includes("\ufffd") ? path : undefined;
 }
 
 export interface FoundEntry {

@@ -1,9 +1,9 @@
 /** A folder in memory for what is measured, so that no disk is in the times. */
-import { mkdtempSync, readdirSync, rmSync, statfsSync } from "node:fs";
+import { readdirSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { DotpeError } from "../errors.ts";
 import { removedOnSignal } from "../io/removed-on-signal.ts";
+import { makeScratchFolder } from "../io/scratch-folder.ts";
 import { isRunning } from "../machine/process-identity.ts";
 
 const IN_MEMORY = "/dev/shm";
@@ -19,24 +19,11 @@ const PREFIX = "dotpe-tune-";
 export async function inScratch<T>(use: (folder: string) => Promise<T>): Promise<T> {
   const parent = hasRoom(IN_MEMORY) ? IN_MEMORY : tmpdir();
   removeLeftovers(parent);
-  const folder = make(parent);
+  const folder = makeScratchFolder(`${PREFIX}${process.pid}-`, parent);
   try {
     return await removedOnSignal(folder, () => use(folder));
   } finally {
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function make(parent: string): string {
-  try {
-    return mkdtempSync(join(parent, `${PREFIX}${process.pid}-`));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    throw new DotpeError(
-      "cannotCreate",
-      `${parent}: a folder for measurements cannot be made (${code})`,
-      "Set TMPDIR to a folder that can be written.",
-    );
   }
 }
 
@@ -50,7 +37,7 @@ function hasRoom(folder: string): boolean {
 }
 
 function removeLeftovers(parent: string): void {
-  for (const name of readdirSync(parent)) {
+  for (const name of namesIn(parent)) {
     const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1] ?? Number.NaN);
     if (!(pid > 0) || isRunning({ pid, start: "0" })) continue;
     try {
@@ -58,5 +45,13 @@ function removeLeftovers(parent: string): void {
     } catch {
       // Another user's.
     }
+  }
+}
+
+function namesIn(parent: string): string[] {
+  try {
+    return readdirSync(parent);
+  } catch {
+    return [];
   }
 }
