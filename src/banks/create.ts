@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { version } from "../../package.json";
 import { openWaveforms } from "../approximants/open.ts";
+import { DotpeError } from "../errors.ts";
 import { type BankSamples, CONFIG_FILE, SAMPLE_COLUMNS, SAMPLES_FILE } from "../gw/bank.ts";
 import { PREC_VERSION } from "../gw/bank-config.ts";
 import { readEvent } from "../gw/event.ts";
@@ -23,7 +24,7 @@ import { formatSums, SUMS_FILE, sumsOfBlocks } from "./checksums.ts";
 import { drawSamples } from "./draws.ts";
 import type { BankOptions } from "./options.ts";
 import { withPool } from "./threads.ts";
-import { finishFolder, missingBlocks, prepareFolder, removeParts } from "./unfinished.ts";
+import { finishFolder, missingBlocks, prepareFolder, removeAllParts } from "./unfinished.ts";
 import { type WaveformPlan, waveformPlan } from "./waveform-job.ts";
 
 export interface CreatedBank {
@@ -131,10 +132,19 @@ async function makeBlocks(
     return made.flat();
   } catch (error) {
     // The disk may be full. Finished blocks stay: a repeated call goes on from them.
-    removeParts(plan.folder);
+    removeQuietly(plan.folder);
     throw error;
   } finally {
     stage.end();
+  }
+}
+
+/** The error that ended the work is the one to tell. What cannot be removed, the next call removes. */
+function removeQuietly(folder: string): void {
+  try {
+    removeAllParts(folder);
+  } catch (error) {
+    if (!(error instanceof DotpeError)) throw error;
   }
 }
 

@@ -1,9 +1,9 @@
 /** The folder of a bank that is being made: who may go on with it, and what of it is done. */
-import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { blockPaths, CONFIG_FILE } from "../gw/bank.ts";
-import { makeFolder, writeFileAtomic } from "../io/atomic-write.ts";
+import { isPartName, makeFolder, removeFile, removeParts, writeFileAtomic } from "../io/atomic-write.ts";
 import { readJson } from "../io/json.ts";
 import { type BankShape, blockBytes, blocksOf } from "./block-writer.ts";
 
@@ -11,14 +11,11 @@ import { type BankShape, blockBytes, blocksOf } from "./block-writer.ts";
 const MARK = "bank_config.unfinished.json";
 
 /**
- * Makes the folder, or finds that it holds the beginning of the same bank.
+ * Makes the folder, or finds that it holds the beginning of the same bank; removes what is half-written there.
  * @param config what will be bank_config.json
  * @throws DotpeError cannotCreate for a folder with anything else in it.
  */
 export function prepareFolder(folder: string, config: object): void {
-  if (existsSync(join(folder, CONFIG_FILE)))
-    throw occupied(folder, "found a finished bank", "Give another folder, or remove this one.");
-  const text = JSON.stringify(config, null, 1) + "\n";
   const mark = join(folder, MARK);
   if (existsSync(mark)) {
     const differing = firstDifference(readJson(mark), config);
@@ -28,18 +25,32 @@ export function prepareFolder(folder: string, config: object): void {
         `found the beginning of another bank: ${differing}`,
         "Give the same options to go on with it, or remove the folder.",
       );
-    removeParts(folder);
+    removeAllParts(folder);
     return;
   }
-  if (existsSync(folder) && (!statSync(folder).isDirectory() || readdirSync(folder).length > 0))
+  if (existsSync(join(folder, CONFIG_FILE)))
+    throw occupied(folder, "found a finished bank", "Give another folder, or remove this one.");
+  if (existsSync(folder) && (!statSync(folder).isDirectory() || !isUnused(folder)))
     throw occupied(folder, "found something that is not a bank", "Give a folder that does not exist yet.");
   makeFolder(folder);
-  writeFileAtomic(mark, text);
+  removeParts(folder);
+  writeFileAtomic(mark, JSON.stringify(config, null, 1) + "\n");
 }
 
-/** The bank is complete. */
+/** Empty, or left by a call that was killed before it had written its mark. */
+function isUnused(folder: string): boolean {
+  return readdirSync(folder).every((name) => isPartName(name) && name.startsWith(`.${MARK}.`));
+}
+
+/** The bank is complete. @throws DotpeError cannotCreate. */
 export function finishFolder(folder: string): void {
-  rmSync(join(folder, MARK), { force: true });
+  removeFile(join(folder, MARK));
+}
+
+/** Files that a call has left half-written. @throws DotpeError cannotCreate. */
+export function removeAllParts(folder: string): void {
+  removeParts(folder);
+  removeParts(join(folder, "waveforms"));
 }
 
 /** Blocks of which a file is not there: a file has its name only when it is whole. */
@@ -51,15 +62,6 @@ export function missingBlocks(folder: string, shape: BankShape): number[] {
     if (!blockPaths(folder, block).every(isWhole)) missing.push(block);
   }
   return missing;
-}
-
-/** Files that an interrupted call left half-written. */
-export function removeParts(folder: string): void {
-  const waveforms = join(folder, "waveforms");
-  if (!existsSync(waveforms)) return;
-  for (const name of readdirSync(waveforms)) {
-    if (name.startsWith(".") && name.endsWith(".part")) rmSync(join(waveforms, name), { force: true });
-  }
 }
 
 function firstDifference(found: unknown, wanted: object): string | null {

@@ -1,17 +1,21 @@
 /**
  * Writing a file so that a reader sees either the old content or all of the new, whatever dies in between:
  * temporary file in the same folder, length check, fsync, rename, fsync of the folder.
+ * Where cannotCreate is thrown, it is tryAgain if files or memory have run out for a while.
  */
 import {
   closeSync,
   constants,
+  existsSync,
   fstatSync,
   fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -20,6 +24,10 @@ import { DotpeError } from "../errors.ts";
 
 /** One write call moves at most this many bytes (the kernel's limit is just below 2^31). */
 const MAX_WRITE_BYTES = 2 ** 30;
+
+/** After so long without an answer, the disk is asked once more, by the thread that waits (ms). */
+const SYNC_PATIENCE = 5000;
+const SYNC_GRACE = 1000;
 
 /** A file of which bytes can be written anywhere, and that appears under its name when it is complete. */
 export class PartFile {
@@ -78,12 +86,24 @@ export class PartFile {
 
   /** Waits, beside what else the thread does, until the content is on the disk. @throws DotpeError cannotCreate. */
   sync(): Promise<void> {
-    return new Promise((resolve, reject) => {
+    let timer: Timer | undefined;
+    const synced = new Promise<void>((resolve, reject) => {
       fsync(this.fd, (error) => {
         if (error === null) resolve();
-        else reject(isSystemError(error) ? cannotCreate(this.path, error.code) : error);
+        else reject(isSystemError(error) ? faultOf(this.path, error.code) : error);
       });
+      // Where no more threads can be started, the callback never comes.
+      timer = setTimeout(() => {
+        try {
+          orCannotCreate(this.path, () => fsyncSync(this.fd));
+          // If it was only slow, it ends now too, and it may be the one that is told of an error.
+          timer = setTimeout(resolve, SYNC_GRACE);
+        } catch (error) {
+          reject(error);
+        }
+      }, SYNC_PATIENCE);
     });
+    return synced.finally(() => clearTimeout(timer));
   }
 
   /** Closes it and gives it its name; it is removed if that fails. */
@@ -133,6 +153,26 @@ export function writeFileAtomic(path: string, content: FileContent): void {
 export function makeFolder(path: string): void {
   orCannotCreate(path, () => mkdirSync(path, { recursive: true }));
 }
+
+/**
+ * Removes the part files that a process which was killed has left in `folder`; nothing if there is no such folder. Those of a process
+ * that writes there are lost with them: only the owner of a folder may call it.
+ * @throws DotpeError cannotCreate.
+ */
+export function removeParts(folder: string): void {
+  orCannotCreate(folder, () => {
+    if (!existsSync(folder)) return;
+    for (const name of readdirSync(folder)) if (isPartName(name)) rmSync(join(folder, name), { force: true });
+  });
+}
+
+/** Removes a file, if it is there. @throws DotpeError cannotCreate. */
+export function removeFile(path: string): void {
+  orCannotCreate(path, () => rmSync(path, { force: true }));
+}
+
+/** Whether a file of this name is one that never got its name. */
+export const isPartName = (name: string) => name.startsWith(".") && name.endsWith(".part");
 
 export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
 
@@ -203,7 +243,7 @@ function orCannotCreate<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    throw isSystemError(error) ? cannotCreate(path, error.code) : error;
+    throw isSystemError(error) ? faultOf(path, error.code) : error;
   }
 }
 
@@ -234,15 +274,27 @@ function isSystemError(error: unknown): error is Error & { code: string } {
 
 const CHECK_DISK = "Check the free space, the quota and the permissions of the folder.";
 
-function cannotCreate(path: string, code: string): DotpeError {
+/** tryAgain for what passes, cannotCreate for what somebody must mend. */
+function faultOf(path: string, code: string): DotpeError {
+  const passing: Record<string, [reason: string, hint: string]> = {
+    EMFILE: ["too many open files", "Raise `ulimit -n`, or give fewer --n-procs."],
+    ENFILE: ["too many open files on this machine", "Try again when fewer programs run here."],
+    ENOMEM: ["no memory", "Give fewer --n-procs, or try again when more memory is free."],
+  };
+  if (code in passing) {
+    const [reason, hint] = passing[code];
+    return new DotpeError("tryAgain", `${path}: cannot write: ${reason} (${code})`, hint);
+  }
   const reasons: Record<string, string> = {
     ENOSPC: "no space left",
     EDQUOT: "quota exceeded",
+    EIO: "the disk fails",
     EACCES: "permission denied",
     EROFS: "read-only file system",
     ENOENT: "no such folder",
     ENOTDIR: "its folder is a file",
     EISDIR: "it is a folder",
+    ESTALE: "the network file system has lost it",
   };
   return new DotpeError(
     "cannotCreate",
