@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { writeFileAtomic } from "../src/io/atomic-write.ts";
+import { removeParts, writeFileAtomic } from "../src/io/atomic-write.ts";
 import { expectRefusal, temporaryFolder, writeTemporary } from "./io-helpers.ts";
 
 const folder = temporaryFolder();
@@ -50,4 +50,14 @@ test("what the system refuses is cannotCreate, with the path and the reason", ()
   const file = writeTemporary(folder, "file", "");
   expectRefusal(() => writeFileAtomic(join(file, "x"), "x"), "cannotCreate", "its folder is a file");
   expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
+});
+
+test("part files of a process that was killed are removed, other hidden files are not", () => {
+  const left = join(folder, "left");
+  removeParts(left);
+  mkdirSync(left);
+  for (const name of [".a.npy.1-2.part", ".hidden", "b.part", "c"]) writeTemporary(left, name, "x");
+  removeParts(left);
+  expect(readdirSync(left).sort()).toEqual([".hidden", "b.part", "c"]);
+  expectRefusal(() => removeParts(join(left, "c")), "cannotCreate", "its folder is a file");
 });

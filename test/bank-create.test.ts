@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createBank } from "../src/banks/create.ts";
 import { BANK_DEFAULTS, type BankOptions } from "../src/banks/options.ts";
@@ -82,6 +82,20 @@ test("the files do not depend on the number of threads, nor on an interruption",
   const again = await create("three", { nProcs: 2 });
   expect(again.made).toBe(64 + 22);
   expect(contentOf("three")).toEqual(contentOf("one"));
+});
+
+test("killed before its first file has a name, or after its last one, a command goes on and leaves nothing over", async () => {
+  mkdirSync(join(FOLDER, "early"));
+  writeFileSync(join(FOLDER, "early/.bank_config.unfinished.json.1-2.part"), "{");
+  await create("early");
+  expect(contentOf("early")).toEqual(contentOf("one"));
+  writeFileSync(
+    join(FOLDER, "early/bank_config.unfinished.json"),
+    readFileSync(join(FOLDER, "one/bank_config.json")),
+  );
+  writeFileSync(join(FOLDER, "early/.SHA256SUMS.1-2.part"), "half");
+  expect((await create("early")).made).toBe(0);
+  expect(contentOf("early")).toEqual(contentOf("one"));
 });
 
 test("a killed command goes on where it was", async () => {
