@@ -10,7 +10,12 @@ const SELECTION = "What is kept";
 const BANKS = "Which bank samples (FILE alone: every bank; repeat BANK=FILE: one bank)";
 const COMPARISON = "Other inputs, comparison";
 const MACHINE = "Machine (speed, not results)";
-export const OUTPUT = "Output (command line only)";
+const RESUME = "Going on with a run that was interrupted (command line only)";
+const OUTPUT = "Output (command line only)";
+/** Groups of options that say nothing of the run itself. */
+export const COMMAND_LINE_ONLY: readonly string[] = [RESUME, OUTPUT];
+/** Groups of options that decide the result. */
+export const DECISIVE: readonly string[] = [SAMPLING, SELECTION, BANKS, COMPARISON];
 
 export interface Row<S> extends Omit<FlagSpec, "name"> {
   readonly schema: S;
@@ -40,11 +45,16 @@ function bankRow<const S extends v.GenericSchema<unknown, unknown>>(hint: string
 }
 
 export const TABLE = {
-  rundir: row(PLACE, "DIR", "exactly this folder, which must be new", v.optional(value.path("a folder"))),
+  rundir: row(
+    PLACE,
+    "DIR",
+    "exactly this folder: new, or with the beginning of the same run",
+    v.optional(value.path("a folder")),
+  ),
   eventDir: row(
     PLACE,
     "DIR",
-    "a new run_N in this folder (default ./EVENTNAME)",
+    "a new run_N in this folder, or one that was interrupted (default ./EVENTNAME)",
     v.optional(value.path("a folder")),
   ),
   saveTimeshifts: toggle(PLACE, "also write timeshift_dbe.npy, which is large"),
@@ -210,7 +220,22 @@ export const TABLE = {
     v.optional(value.share(), 0.8),
   ),
   tune: toggle(MACHINE, "measure what is fastest if nothing is known of this machine (on)", true),
+  checkpointInterval: row(
+    MACHINE,
+    "S",
+    "seconds between two times that what is done is saved (60)",
+    v.optional(value.nonNegativeNumber(), 60),
+  ),
+  recycle: row(MACHINE, "N", "renew a thread after N tasks (never)", v.optional(value.wholeNumber(1))),
   autotuneOnly: toggle(MACHINE, "print the settings that a run would use, and end"),
+
+  resume: row(
+    RESUME,
+    "DIR",
+    "go on with this run directory, with the options it was begun with",
+    v.optional(value.path("a folder")),
+  ),
+  unlock: toggle(RESUME, "the process that holds the directory has ended, though nothing here says so"),
 
   config: row(
     OUTPUT,

@@ -22,6 +22,16 @@ export function wholeNumber(min: number, max: number = Number.MAX_SAFE_INTEGER) 
   );
 }
 
+/** A finite number of at least 0. */
+export function nonNegativeNumber() {
+  const expected = "a number of at least 0";
+  return v.pipe(
+    v.union([v.string(), v.number()], expected),
+    v.transform(toNumber),
+    v.check((x) => Number.isFinite(x) && x >= 0, expected),
+  );
+}
+
 /** A finite number above 0. */
 export function positiveNumber() {
   const expected = "a number above 0";

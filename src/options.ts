@@ -14,7 +14,15 @@ import {
 } from "./cli.ts";
 import { type ConfigEntry, readConfig } from "./config-file.ts";
 import { DotpeError } from "./errors.ts";
-import { OPTION_NAMES, type OptionName, OUTPUT, type Row, RUN_FLAGS, TABLE } from "./option-table.ts";
+import {
+  COMMAND_LINE_ONLY,
+  DECISIVE,
+  OPTION_NAMES,
+  type OptionName,
+  type Row,
+  RUN_FLAGS,
+  TABLE,
+} from "./option-table.ts";
 import * as value from "./option-values.ts";
 import { bankId, isForEveryBank, spreadOverBanks } from "./per-bank.ts";
 
@@ -54,23 +62,47 @@ interface Found {
 
 /**
  * The options of one run from its command line (without the word `run`) and its `--config` file.
+ * @param optionsOf those that a run directory was begun with, a configuration, for --resume
  * @throws DotpeError usage: unknown option, bad value, contradiction; noInput, badData: the configuration file.
  */
-export function parseRunOptions(argv: readonly string[]): Options {
+export function parseRunOptions(
+  argv: readonly string[],
+  optionsOf: (rundir: string) => Readonly<Record<string, unknown>> = () => ({}),
+): Options {
   const line = parseCommandLine(argv, RUN_FLAGS, NOT_NEEDED);
-  const configPath = line.flags.get("config")?.value;
-  const found = merge(
-    line,
-    typeof configPath === "string" ? readConfig(configPath, CONFIG_NAMES, NOT_NEEDED) : [],
-  );
+  const [config, resume] = ["config", "resume"].map((name) => line.flags.get(name)?.value);
+  const entries = typeof config === "string" ? readConfig(config, CONFIG_NAMES, NOT_NEEDED) : [];
+  const found = merge(line, entries);
+  if (typeof resume === "string") addBegun(found, resume, optionsOf(resume));
   requireInputs(found);
   const options = validate(found);
   checkTogether(options, found);
   return deepFreeze(options);
 }
 
+/** What the run in `rundir` was begun with, where nothing else is given. */
+function addBegun(found: Map<string, Found>, rundir: string, begun: Readonly<Record<string, unknown>>): void {
+  const given = PLACES.find((name) => found.has(name));
+  if (given !== undefined) {
+    const message = `--resume and ${found.get(given)!.where}: found both, expected one of them`;
+    throw new DotpeError("usage", message, "--resume names the run directory.");
+  }
+  for (const [key, value] of Object.entries(begun)) {
+    const entry = { name: configName(key), value, where: `${rundir}: ${key}` };
+    const place = toCamel(entry.name);
+    if (!found.has(place) && !PLACES.includes(place as OptionName)) addConfigEntry(found, entry);
+  }
+  found.set("rundir", { value: rundir, where: "--resume" });
+}
+
+/** The name of an option that run_kwargs.json calls `key`. */
+function configName(key: string): string {
+  const name = toKebab(key);
+  return CONFIG_NAMES.find((flag) => flag.name === name || flag.aliases?.includes(name))?.name ?? name;
+}
+
 const CONFIG_NAMES: readonly FlagSpec[] = [
-  ...RUN_FLAGS.filter((flag) => flag.group !== OUTPUT),
+  ...RUN_FLAGS.filter((flag) => !COMMAND_LINE_ONLY.includes(flag.group)),
   { name: "event", kind: "value", group: "", help: "" },
   { name: "banks", kind: "list", aliases: ["bank", "bank-folder"], group: "", help: "" },
 ];
@@ -175,19 +207,41 @@ function deepFreeze<T>(object: T): T {
  * A file of it is itself a `--config`. `decided` replaces values that the run settled (rundir, n_ext).
  */
 export function toRunKwargs(options: Options, decided: Partial<Values> = {}): Record<string, unknown> {
-  const { given: _, event, banks, ...values } = { ...options, ...decided };
-  const kwargs: Record<string, unknown> = {
-    event,
-    bank_folder: banks.length === 1 ? banks[0] : [...banks],
-  };
-  for (const name of OPTION_NAMES) {
+  const values = named({ ...options, ...decided }, OPTION_NAMES);
+  const { i_batch } = values;
+  return { ...inputsOf(options), ...values, blocksize: i_batch, single_detector_blocksize: i_batch };
+}
+
+/** The options that were given, as run_kwargs.json names them: a configuration that gives them again. */
+export function givenOptions(options: Options): Record<string, unknown> {
+  return { ...inputsOf(options), ...named(options, options.given) };
+}
+
+/** The options that decide the result, but for the files: what matters is in them. */
+export function resultOptions(options: Options): Record<string, unknown> {
+  const names = OPTION_NAMES.filter(
+    (name) => name === "saveTimeshifts" || (DECISIVE.includes(TABLE[name].group) && !FILES.includes(name)),
+  );
+  return named(options, names);
+}
+
+const FILES: readonly OptionName[] = [
+  ...(["preselectedIndices", "bankLogwOverride", "indsPath"] as const),
+  ...(["extrinsicSamples", "reference", "truth"] as const),
+];
+
+function inputsOf({ event, banks }: Inputs) {
+  return { event, bank_folder: banks.length === 1 ? banks[0] : [...banks] };
+}
+
+function named(values: Values, names: readonly OptionName[]): Record<string, unknown> {
+  const entries = names.flatMap((name) => {
     const { group, perBank } = TABLE[name] as Row<unknown>;
-    if (group === OUTPUT) continue;
-    const key = toKebab(name).replaceAll("-", "_");
-    kwargs[key] = perBank ? fromPerBank(values[name] as unknown[]) : (values[name] ?? null);
-  }
-  kwargs.blocksize = kwargs.single_detector_blocksize = kwargs.i_batch;
-  return kwargs;
+    if (COMMAND_LINE_ONLY.includes(group)) return [];
+    const value = perBank ? fromPerBank(values[name] as unknown[]) : (values[name] ?? null);
+    return [[toKebab(name).replaceAll("-", "_"), value] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 function fromPerBank(list: readonly unknown[]): unknown {

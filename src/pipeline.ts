@@ -1,12 +1,10 @@
 /** The inference from its inputs to its run directory: the stages in order. */
 
 import { workThatFits } from "./forecast/fit.ts";
-import { readAllColumns } from "./gw/bank.ts";
 import { buildDistanceTable } from "./gw/distance.ts";
 import { chirpMass5 } from "./gw/prior.ts";
-import type { Reference, SingleReference } from "./gw/reference.ts";
-import { encodeReference, readReference } from "./gw/reference-file.ts";
-import { buildReference, type Search } from "./gw/reference-waveform.ts";
+import { encodeReference, type ReferenceWithH0 } from "./gw/reference-file.ts";
+import { Interrupt } from "./interrupt.ts";
 import { writeFileAtomic } from "./io/atomic-write.ts";
 import { threadTools } from "./kernels/native.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
@@ -14,18 +12,22 @@ import { type Options, toRunKwargs } from "./options.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
 import { type StageWork, timingsOf, traceJson } from "./report/timings.ts";
+import { type Context, findReference, incoherent } from "./run-incoherent.ts";
+import { describeRun } from "./rundir/manifest.ts";
+import { ProgressFile } from "./rundir/progress-file.ts";
 import { rowPaths, writeResults, writeTimings } from "./rundir/results.ts";
-import { createRundir, discardRundir } from "./rundir/rundir.ts";
+import { openSession, type Session } from "./rundir/session.ts";
 import { readTruth } from "./rundir/truth.ts";
+import type { ExtrinsicSet } from "./stages/coherent-plan.ts";
 import { shareTable } from "./stages/distance-table.ts";
-import { type EvaluateInputs, evaluate } from "./stages/evaluate.ts";
+import { type Evaluated, type EvaluateInputs, evaluate } from "./stages/evaluate.ts";
 import { type ExtrinsicSamples, N_COMBINE } from "./stages/extrinsic.ts";
-import { ExtrinsicStage, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
-import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
-import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
+import { type Drawn, ExtrinsicStage, extrinsicSet, importExtrinsic } from "./stages/extrinsic-samples.ts";
+import type { Items } from "./stages/incoherent.ts";
+import { canGoOn, type Keeper } from "./stages/keeper.ts";
 import { finish, type Posterior } from "./stages/posterior.ts";
-import { type BankLikelihoods, bestFirst, itemsOf, joined, selectWithin } from "./stages/select.ts";
-import { coherentCuts, incoherentCuts, type WorkSettings } from "./stages/settings.ts";
+import { type BankLikelihoods, bestFirst, itemsOf, joined } from "./stages/select.ts";
+import { coherentCuts } from "./stages/settings.ts";
 import { countCandidates, type Inputs, readInputs } from "./stages/setup.ts";
 import { Stopwatch } from "./stopwatch.ts";
 import type { Setting } from "./tune/setting.ts";
@@ -33,27 +35,33 @@ import { Pool } from "./workers/pool.ts";
 
 export { planRun } from "./plan.ts";
 
-/** What every stage of a run needs. */
-interface Context {
-  readonly options: Options;
-  readonly inputs: Inputs;
-  readonly work: WorkSettings;
-  readonly pool: Pool;
-  readonly report: Reporter;
-  readonly clock: Stopwatch;
+/** What a run can be given beside its options. */
+export interface Surroundings {
+  /** A tuned setting for such inputs, if there is one. */
+  readonly settingFor?: (inputs: Inputs) => Promise<Setting | undefined>;
+  readonly machine?: Machine;
+  readonly interrupt?: Interrupt;
 }
 
+/** The run directory was complete: nothing was done. */
+export interface AlreadyComplete {
+  readonly complete: string;
+}
+
+/** How often the main thread looks after the workers (ms). */
+const POLL = 100;
+
 /**
- * Runs the inference and writes its directory.
- * @param settingFor a tuned setting for such inputs, if there is one
- * @throws DotpeError for everything that the inputs, the options or the machine can cause; nothing is left behind then.
+ * Runs the inference and writes its directory, or goes on with one that was interrupted.
+ * @throws DotpeError for everything that the inputs, the options or the machine can cause. What the same command can go on from
+ * stays; else nothing is left behind.
  */
 export async function runInference(
   options: Options,
   report: Reporter,
-  settingFor: (inputs: Inputs) => Promise<Setting | undefined> = async () => undefined,
-  machine: Machine = thisMachine(),
-): Promise<RunSummary> {
+  surroundings: Surroundings = {},
+): Promise<RunSummary | AlreadyComplete> {
+  const { settingFor = async () => undefined, machine = thisMachine() } = surroundings;
   const clock = new Stopwatch();
   clock.lap("start");
   const inputs = readInputs(options);
@@ -64,20 +72,47 @@ export async function runInference(
   if (warning !== undefined) report.warn(warning);
   const { parentCpus } = work.placement;
   if (parentCpus.length > 0) threadTools().bind(parentCpus);
-  const pool = new Pool(work.placement.seats, work.kernel);
-  const madeFolders: string[] = [];
-  const rundir = createRundir({ ...options, eventName: inputs.event.name }, madeFolders);
-  const context = { options, inputs, work, pool, report, clock };
+  const pool = new Pool(work.placement.seats, work.kernel, {
+    recycle: options.recycle,
+    poll: Math.min(POLL, 1000 * options.checkpointInterval + 1),
+    onRedo: (why) => report.warn(`${why}: its work is done again`),
+  });
+  // They load while the inputs are looked at.
+  pool.start();
   try {
-    pool.start();
-    return await runStages(context, rundir, imported || undefined, truth);
-  } catch (error) {
-    discardRundir(rundir, madeFolders);
-    throw error;
+    const session = sessionOf({ options, inputs, pool, report }, surroundings.interrupt ?? new Interrupt());
+    if (typeof session === "string") return { complete: session };
+    const { checkpoint: keeper } = session;
+    const progress = new ProgressFile(keeper.folder, report);
+    try {
+      const context = { options, inputs, work, pool, report: progress.reporter, clock, keeper };
+      const summary = await runStages(context, session, imported || undefined, truth);
+      session.complete();
+      return summary;
+    } catch (error) {
+      progress.write();
+      session.leave(error);
+      throw error;
+    } finally {
+      progress.end();
+    }
   } finally {
     pool.close();
     clock.stop();
   }
+}
+
+/** Takes the run directory: from here on an interruption is handled by the work itself. */
+function sessionOf(
+  { options, inputs, pool, report }: Pick<Context, "options" | "inputs" | "pool" | "report">,
+  interrupt: Interrupt,
+) {
+  const { banks, event } = inputs;
+  const manifest = describeRun(options, banks, { kernel: pool.kernels.name, threads: pool.n_procs });
+  const { note, warn } = report;
+  const session = openSession({ options, eventName: event.name, manifest, interrupt, note, warn });
+  if (typeof session !== "string") interrupt.begin();
+  return session;
 }
 
 /** Choosing it is a stage of its own if it took so long (s) that something was measured. */
@@ -96,20 +131,22 @@ async function chosenSetting(
 
 async function runStages(
   context: Context,
-  rundir: string,
+  session: Session,
   imported: ExtrinsicSamples | undefined,
   truth: Record<string, number> | undefined,
 ): Promise<RunSummary> {
-  const { options, inputs, pool, report, clock } = context;
-  const { event, banks, bins } = inputs;
+  const { options, inputs, report, clock, keeper } = context;
+  const { event, bins } = inputs;
   const warnings = inputWarnings(inputs, report);
   if (inputs.band.note) report.note(inputs.band.note);
   const stage4 = imported ? undefined : new ExtrinsicStage(context.pool, { event, bins, options });
   const reference = await findReference(context);
   stage4?.begin(reference);
   clock.lap("setup");
-  const kept = (await incoherent(context, reference)).map(ascending);
+  keeper.goOn();
+  const kept = await incoherent(context, reference);
   clock.lap("incoherent");
+  keeper.goOn();
   const accepted = itemsOf(kept);
   const lnlike_j = joined(kept.map(({ lnlike_i }) => lnlike_i));
   const order = bestFirst(lnlike_j);
@@ -123,16 +160,49 @@ async function runStages(
   if (extrinsic.exhausted)
     warnings.push(`extrinsic samples exhausted: ${extrinsic.n_e} of ${options.nExt} exist`);
   clock.lap("extrinsic");
+  keeper.goOn();
   const set = extrinsicSet(extrinsic, event);
   const given = { bins, reference, accepted, order, lnlike_j, set, table };
-  const { rows, results } = await coherent(context, given, extrinsic, rundir);
+  const evaluated = await coherent(context, given, extrinsic, session.rundir);
   clock.lap("coherent");
-  const posterior = await finish(pool, {
+  const found = { reference, kept, drawn, set, evaluated, truth };
+  const posterior = await keptIfItFails(evaluated, keeper, () => writeFound(context, session, found));
+  clock.lap("posterior");
+  const counts = {
+    ...{ rundir: session.rundir, n_i: countCandidates(inputs) },
+    ...{ nAccepted: accepted.i_j.length, n_e: extrinsic.n_e },
+  };
+  writeMeasurements(context, counts);
+  return summaryOf(context, posterior, counts, warnings);
+}
+
+/** What the stages have found. */
+interface Found {
+  readonly reference: ReferenceWithH0;
+  readonly kept: readonly BankLikelihoods[];
+  readonly drawn: Drawn;
+  readonly set: ExtrinsicSet;
+  readonly evaluated: Evaluated;
+  readonly truth: Record<string, number> | undefined;
+}
+
+/** Stage 6, and the files. */
+async function writeFound(
+  { options, inputs, pool, keeper }: Context,
+  session: Session,
+  { reference, kept, drawn, set, evaluated, truth }: Found,
+): Promise<Posterior> {
+  const { event, banks, bins } = inputs;
+  const { rows, results } = evaluated;
+  const { rundir } = session;
+  const extrinsic = drawn.samples;
+  const given = {
     banks: banks.map((bank, k) => ({ bank, result: results[k] })),
-    rows,
-    ...{ extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
-  });
-  await writeResults(rundir, {
+    ...{ rows, extrinsic, n_phi: options.nPhi, frame: reference.frame, options, truth },
+  };
+  const posterior = await finish(pool, given, keeper);
+  session.checkIsOurs();
+  const files = {
     runKwargs: toRunKwargs(options, { rundir, nExt: extrinsic.n_e }),
     incoherent: banks.map(({ id }, k) => incoherentFiles(id, kept[k])),
     extrinsic: {
@@ -140,16 +210,26 @@ async function runStages(
       timeshifts: options.saveTimeshifts ? { fbin: bins.fbin, t_de: set.arrival_de } : undefined,
     },
     ...{ rows, results, posterior, reference: encodeReference(reference, event) },
-  });
-  clock.lap("posterior");
-  const counts = { rundir, n_i: countCandidates(inputs), nAccepted: accepted.i_j.length, n_e: extrinsic.n_e };
-  writeMeasurements(context, counts);
-  return summaryOf(context, posterior, counts, warnings);
+  };
+  await writeResults(rundir, files, pool, () => keeper.goOn());
+  return posterior;
+}
+
+/** Rows that are written are saved, if what follows fails for a reason that can pass. */
+async function keptIfItFails<T>({ keep, rows }: Evaluated, keeper: Keeper, action: () => Promise<T>) {
+  try {
+    return await action();
+  } catch (error) {
+    // The first failure is the one to tell.
+    if (canGoOn(error) && keeper.isWorthSaving()) await keep().catch(() => {});
+    rows.files.close();
+    throw error;
+  }
 }
 
 /** Stage 5. */
 async function coherent(
-  { options, inputs, work, pool, report }: Context,
+  { options, inputs, work, pool, report, keeper }: Context,
   given: Pick<EvaluateInputs, "bins" | "reference" | "accepted" | "order" | "lnlike_j" | "set" | "table">,
   { n_e, log_prior_weights }: ExtrinsicSamples,
   rundir: string,
@@ -169,7 +249,8 @@ async function coherent(
     sizeLimit: options.sizeLimit,
     paths: rowPaths(rundir, inputs.banks),
   };
-  const done = await evaluate(pool, evaluated, (share) => progress.update(Math.floor(share * n)));
+  const update = (share: number) => progress.update(Math.floor(share * n));
+  const done = await evaluate(pool, evaluated, update, keeper);
   const n_rows = done.results.reduce(
     (sum, { nDistanceMarginalizations }) => sum + nDistanceMarginalizations,
     0,
@@ -228,78 +309,6 @@ function summaryOf(
   };
 }
 
-async function findReference({ options, inputs, pool, report, work }: Context) {
-  const { event, band, bins, banks } = inputs;
-  if (options.reference !== "native")
-    return readReference(options.reference, event, band, bins.mArr, pool.kernels);
-  const progress = report.stage("reference waveform", 0, "samples");
-  const search: Search = async (reference, items, n_t) => {
-    const plan = incoherentPlan({ options, inputs, work, pool }, reference, items, { n_t, symmetric: true });
-    await pool.run("incoherent", plan, Math.ceil(items.i_j.length / plan.taskSize));
-    return plan;
-  };
-  const reference = await buildReference(event, band, banks, search, pool.kernels);
-  progress.end(reference.source);
-  return reference;
-}
-
-function incoherentPlan(
-  { options, inputs, work, pool }: Pick<Context, "options" | "inputs" | "work" | "pool">,
-  reference: SingleReference,
-  items: Items,
-  how: Pick<IncoherentSettings, "n_t" | "symmetric" | "single">,
-) {
-  const settings = {
-    ...how,
-    n_phi: options.nPhiIncoherent ?? options.nPhi,
-    dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
-    ...incoherentCuts(work, items.i_j.length),
-  };
-  return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);
-}
-
-/** Stage 2, or what an earlier run has kept of it; and stage 3. */
-async function incoherent(context: Context, reference: Reference): Promise<BankLikelihoods[]> {
-  const { options, inputs, pool, report } = context;
-  const items = itemsOf(inputs.candidates);
-  const n = items.i_j.length;
-  const maxDrop = options.maxIncoherentLnlikeDrop;
-  const select = (of: Items, lnlike_dj: Float64Array) =>
-    selectWithin(of, lnlike_dj, inputs.banks.length, maxDrop);
-  if (options.loadInds) {
-    inputs.banks.forEach(readAllColumns);
-    return select(items, knownLikelihoods(inputs));
-  }
-  const progress = report.stage("incoherent", n, "samples");
-  const look = async (at: Items, single: boolean, onProgress?: (done: number) => void) => {
-    const how = { n_t: options.nT, symmetric: options.compat === "none", single };
-    const plan = incoherentPlan(context, reference, at, how);
-    const nTasks = Math.ceil(at.i_j.length / plan.taskSize);
-    await pool.run("incoherent", plan, nTasks, (done) => onProgress?.(Math.min(n, done * plan.taskSize)));
-    return plan.lnlike_dj;
-  };
-  const several = paysFirstLook(n, pool.kernels);
-  // The main thread has nothing else to do meanwhile.
-  const readColumns = async () => inputs.banks.forEach(readAllColumns);
-  const [first] = await Promise.all([look(items, several, (done) => progress.update(done)), readColumns()]);
-  const close = several ? worthAnotherLook(items, first, maxDrop) : items;
-  const kept = select(close, several ? await look(close, false) : first);
-  const n_kept = kept.reduce((sum, { i }) => sum + i.length, 0);
-  progress.end(`${n_kept.toLocaleString("en")} of ${n.toLocaleString("en")} accepted`);
-  return kept;
-}
-
-/** (d, j), zero where the file has indices alone: then every sample goes on. */
-function knownLikelihoods({ candidates, event }: Inputs): Float64Array {
-  const rows = Array.from({ length: event.n_d }, (_, d) =>
-    candidates.map(({ i, lnlike_di }) => {
-      const n = i.length;
-      return lnlike_di?.subarray(d * n, (d + 1) * n) ?? new Float64Array(n);
-    }),
-  );
-  return joined(rows.flat());
-}
-
 async function draw({ report }: Context, stage: ExtrinsicStage, accepted: Items, best: number) {
   const progress = report.stage("extrinsic", N_COMBINE, "marginalizations");
   const drawn = await stage.draw(accepted, best, (n) => progress.update(n));
@@ -307,17 +316,6 @@ async function draw({ report }: Context, stage: ExtrinsicStage, accepted: Items,
     `${drawn.samples.n_e.toLocaleString("en")} samples from ${drawn.usedSampleIdx?.length} marginalizations`,
   );
   return drawn;
-}
-
-/** A bank's accepted samples by rising index: the order of every sum. */
-function ascending({ i, lnlike_i, lnlike_di }: BankLikelihoods): BankLikelihoods {
-  const n = i.length;
-  const order = Int32Array.from(i.keys()).sort((a, b) => i[a] - i[b]);
-  return {
-    i: order.map((k) => i[k]),
-    lnlike_i: Float64Array.from(order, (k) => lnlike_i[k]),
-    lnlike_di: lnlike_di.map((_, at) => lnlike_di[Math.floor(at / n) * n + order[at % n]]),
-  };
 }
 
 function incoherentFiles(id: string, { i, lnlike_i, lnlike_di }: BankLikelihoods) {

@@ -28,7 +28,7 @@ async function rowsOf(name: string, made: MadeMachine, ...flags: string[]): Prom
     rundir,
     ...flags,
   ]);
-  await runInference(options, SILENT_REPORTER, undefined, machine);
+  await runInference(options, SILENT_REPORTER, { machine });
   return readFileSync(join(rundir, "prob_samples.feather"));
 }
 

@@ -136,8 +136,9 @@ describe("writeResults", () => {
     const rundir = createRundir({ rundir: join(folder, name), eventName: "X" });
     const { rows, results } = publishGiven(given, rundir);
     const banks = given.banks.map(({ bank }, k) => ({ bank, result: results[k] }));
-    const posterior = await finish(new Pool(1, "ref"), { ...given, banks, rows });
-    await writeResults(rundir, { ...files, rows, results, posterior });
+    const pool = new Pool(1, "ref");
+    const posterior = await finish(pool, { ...given, banks, rows });
+    await writeResults(rundir, { ...files, rows, results, posterior }, pool);
     return rundir;
   };
   const rundir = join(folder, "one");

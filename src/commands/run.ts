@@ -1,12 +1,14 @@
 /** `dotpe-hpc run EVENT BANK [BANK...]`: the posterior and the evidence of one event. */
 import { defineCommand } from "citty";
 import { type HelpPage, renderHelp, wantsHelp } from "../cli.ts";
+import { Interrupt } from "../interrupt.ts";
 import { RUN_FLAGS } from "../option-table.ts";
 import { type Options, parseRunOptions } from "../options.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { formatPlan, formatSummary, summaryJson } from "../report/summary.ts";
 import type { Inputs } from "../stages/setup.ts";
 import { printOut } from "./print.ts";
+import { endedBySignals } from "./signals.ts";
 import { reporterFor } from "./terminal.ts";
 
 const HELP: HelpPage = {
@@ -21,6 +23,7 @@ const HELP: HelpPage = {
     ["dotpe-hpc run GW170814.npz banks/a", "into ./GW170814/run_0, every core that is allowed"],
     ["dotpe-hpc run GW170814.npz banks/a banks/b --rundir out --n-ext 4096 --seed 7", "two banks, finer"],
     ["dotpe-hpc run GW170814.npz banks/a --dry-run", "what it would do, and how much memory it needs"],
+    ["dotpe-hpc run --resume out", "go on with a run that was interrupted, as the same command does"],
     ["dotpe-hpc run --config out/run_kwargs.json --rundir again", "the same run once more"],
     ["dotpe-hpc run --benchmark FILE.ts", "a workload of your own: docs/benchmark-modules.md"],
   ],
@@ -36,7 +39,8 @@ export default defineCommand({
     if (rawArgs.some((word) => /^--benchmark(=|$)/.test(word))) {
       return (await import("./run-module.ts")).runModule(rawArgs);
     }
-    const options = parseRunOptions(rawArgs);
+    const { readManifest } = await import("../rundir/manifest.ts");
+    const options = parseRunOptions(rawArgs, (rundir) => readManifest(rundir).options);
     const reporter = reporterFor(options.quiet);
     if (options.dryRun) await showPlan(options, reporter);
     else if (options.autotuneOnly) await showSetting(options, reporter);
@@ -55,14 +59,26 @@ async function showPlan(options: Options, reporter: Reporter): Promise<void> {
 
 async function showResult(options: Options, reporter: Reporter): Promise<void> {
   const { runInference } = await import("../pipeline.ts");
-  const summary = await runInference(options, reporter, async (inputs) => {
+  const interrupt = new Interrupt();
+  const settingFor = async (inputs: Inputs) => {
     const { setting, reason, warnings } = await settingOf(options, inputs, reporter);
     if (setting !== undefined) reporter.note(`settings: ${reason}`);
     warnings.forEach(reporter.warn);
     return setting;
-  });
-  if (options.json) await printOut(summaryJson(summary));
+  };
+  const summary = await endedBySignals(interrupt, reporter, () =>
+    Promise.race([runInference(options, reporter, { settingFor, interrupt }), interrupt.early]),
+  );
+  if ("complete" in summary) await showComplete(summary.complete, options, reporter);
+  else if (options.json) await printOut(summaryJson(summary));
   else if (!options.quiet) await printOut("\n" + formatSummary(summary));
+}
+
+/** Nothing was left to do. */
+async function showComplete(rundir: string, { json }: Options, reporter: Reporter): Promise<void> {
+  const { SUMMARY_FILE } = await import("../rundir/results.ts");
+  reporter.note(`${rundir} is complete: nothing to do`);
+  if (json) await printOut(await Bun.file(`${rundir}/${SUMMARY_FILE}`).text());
 }
 
 async function settingOf(options: Options, inputs: Inputs, reporter: Reporter) {

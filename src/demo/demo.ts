@@ -85,6 +85,7 @@ export async function runDemo(options: DemoOptions, report: Reporter): Promise<D
   ].flatMap((flag) => flag.split(" "));
   const runArguments = [event, bank, "--rundir", rundir, ...runFlags];
   const summary = await timed("run", () => runInference(parseRunOptions(runArguments), report));
+  if ("complete" in summary) throw new Error(`${rundir} is complete before the run`);
   const commands = [
     `dotpe-hpc bank create ${bank} --event ${event} --mchirp ${MCHIRP.join(",")} --q-min ${Q_MIN} --n ${n} ` +
       `--inc-faceon-factor ${FACE_ON} --seed ${seed}`,

@@ -55,6 +55,18 @@ export class PartFile {
     return orCannotCreate(path, () => new PartFile(path, temporary, openSync(temporary, flags, 0o644)));
   }
 
+  /** As `share`; a file that has its name already becomes the part file again. @throws DotpeError cannotCreate. */
+  static takeBack(path: string, tag: string): PartFile {
+    const temporary = join(dirname(path), `.${basename(path)}.${tag}.part`);
+    if (!existsSync(temporary) && existsSync(path)) orCannotCreate(path, () => renameSync(path, temporary));
+    return PartFile.share(path, tag);
+  }
+
+  /** Bytes so far. @throws DotpeError cannotCreate. */
+  size(): number {
+    return orCannotCreate(this.path, () => fstatSync(this.fd).size);
+  }
+
   /** Closes it in this thread. */
   close(): void {
     closeSync(this.fd);
@@ -80,7 +92,7 @@ export class PartFile {
 
   /** @throws DotpeError cannotCreate if the file is not `expected` bytes long. */
   check(expected: number): void {
-    const found = orCannotCreate(this.path, () => fstatSync(this.fd).size);
+    const found = this.size();
     if (found !== expected) throw wrongLength(this.path, found, expected);
   }
 
@@ -176,41 +188,94 @@ export const isPartName = (name: string) => name.startsWith(".") && name.endsWit
 
 export type FileContent = Uint8Array | string | Iterable<Uint8Array>;
 
-function writePart(path: string, content: FileContent): { file: PartFile; length: number } {
-  const file = PartFile.create(path);
-  let length = 0;
+interface Part {
+  readonly file: PartFile;
+  readonly length: number;
+  /** Undefined: of a file that was written elsewhere, which stays if the set is discarded. */
+  readonly sha256?: string | undefined;
+}
+
+function writePart(path: string, content: FileContent, hasher?: Bun.CryptoHasher): Part {
+  const part = new GrowingPart(path, hasher);
   try {
-    for (const chunk of chunksOf(content)) {
-      writeAt(file, chunk, length);
-      length += chunk.length;
-    }
+    for (const chunk of chunksOf(content)) part.append(chunk);
   } catch (error) {
-    file.discard();
+    part.file.discard();
     throw error;
   }
-  return { file, length };
+  return part.end();
+}
+
+class GrowingPart {
+  readonly file: PartFile;
+  private length = 0;
+
+  /** @param hasher of the bytes, if their checksum is wanted */
+  constructor(
+    path: string,
+    private readonly hasher?: Bun.CryptoHasher,
+  ) {
+    this.file = PartFile.create(path);
+  }
+
+  append(chunk: Uint8Array): void {
+    writeAt(this.file, chunk, this.length);
+    this.hasher?.update(chunk);
+    this.length += chunk.length;
+  }
+
+  end(): Part {
+    return { file: this.file, length: this.length, sha256: this.hasher?.digest("hex") };
+  }
 }
 
 /** Files that become complete together: their bytes go to the disk at the same time, then they get their names. */
 export class FileSet {
-  private parts: { readonly file: PartFile; readonly length: number }[] = [];
+  private parts: Part[] = [];
 
   /** As `writeFileAtomic`, but for the name. */
   write(path: string, content: FileContent): void {
-    this.parts.push(writePart(path, content));
+    this.parts.push(writePart(path, content, new Bun.CryptoHasher("sha256")));
   }
 
-  /** A part file, `length` bytes long, is one of the set from now on. */
+  /**
+   * As `write`, but other things happen between the chunks.
+   * @param between called there; what it throws is thrown
+   */
+  async writeSlowly(path: string, chunks: Iterable<Uint8Array>, between: () => void): Promise<void> {
+    const part = new GrowingPart(path, new Bun.CryptoHasher("sha256"));
+    try {
+      for (const chunk of chunks) {
+        part.append(chunk);
+        await Bun.sleep(0);
+        between();
+      }
+    } catch (error) {
+      part.file.discard();
+      throw error;
+    }
+    this.parts.push(part.end());
+  }
+
+  /** SHA-256 by path, of the files that were written here. */
+  sums(): Map<string, string> {
+    return new Map(this.parts.flatMap(({ file, sha256 }) => (sha256 ? [[file.path, sha256] as const] : [])));
+  }
+
+  /** A part file, `length` bytes long, is one of the set from now on; if the set is discarded, it stays as it is. */
   add(file: PartFile, length: number): void {
     this.parts.push({ file, length });
   }
 
-  /** @throws DotpeError cannotCreate; what has no name yet is removed then. */
-  async commit(): Promise<void> {
+  /**
+   * @param meanwhile is done while the bytes go to the disk
+   * @throws DotpeError cannotCreate, and what `meanwhile` throws; what has no name yet is removed then.
+   */
+  async commit(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
     const folders = new Set(this.parts.map(({ file }) => dirname(file.path)));
     try {
       for (const { file, length } of this.parts) file.check(length);
-      const synced = await Promise.allSettled(this.parts.map(({ file }) => file.sync()));
+      const synced = await Promise.allSettled([...this.parts.map(({ file }) => file.sync()), meanwhile()]);
       for (const result of synced) if (result.status === "rejected") throw result.reason;
       for (let next = this.parts.shift(); next !== undefined; next = this.parts.shift()) next.file.rename();
     } catch (error) {
@@ -221,7 +286,7 @@ export class FileSet {
   }
 
   discard(): void {
-    for (const { file } of this.parts) file.discard();
+    for (const { file, sha256 } of this.parts) if (sha256 !== undefined) file.discard();
     this.parts = [];
   }
 }

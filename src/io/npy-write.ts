@@ -4,6 +4,7 @@
 export type NpyData =
   | { dtype: "f8"; data: Float64Array }
   | { dtype: "i8"; data: Int32Array | Float64Array | BigInt64Array }
+  | { dtype: "u1"; data: Uint8Array }
   | { dtype: "c16"; data: Float64Array }
   | { dtype: "U"; data: readonly string[] };
 
@@ -30,7 +31,12 @@ export function encodeNpy(shape: readonly number[], content: NpyData): Uint8Arra
 function encodeItems(content: NpyData): { descr: string; bytes: Uint8Array } {
   if (content.dtype === "U") return encodeText(content.data);
   const data = content.dtype === "i8" ? toBigInt64(content.data) : content.data;
-  return { descr: `<${content.dtype}`, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  // One byte has no order.
+  const order = content.dtype === "u1" ? "|" : "<";
+  return {
+    descr: `${order}${content.dtype}`,
+    bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  };
 }
 
 /** Integers as 64-bit ones, without a BigInt for each item. */

@@ -7,9 +7,12 @@ import { type FileContent, FileSet, writeFileAtomic } from "../io/atomic-write.t
 import { encodeFeather, encodeFeatherBatches, type FeatherColumn } from "../io/feather.ts";
 import { encodeNpy } from "../io/npy.ts";
 import { encodeNpz, type NpzEntry } from "../io/npz.ts";
+import { sha256Of } from "../io/sha256.ts";
 import type { ExtrinsicSamples } from "../stages/extrinsic.ts";
 import type { BankResult, CoherentRows, Posterior } from "../stages/posterior.ts";
-import { BANKS_FOLDER, makeFolder } from "./rundir.ts";
+import type { Pool } from "../workers/pool.ts";
+import { makeFolder } from "./rundir.ts";
+import { hashFiles, writeSums } from "./sums.ts";
 
 /** Stage 2 of one bank: the samples that passed. */
 export interface IncoherentFiles {
@@ -46,17 +49,31 @@ export interface RunFiles {
   readonly reference: Uint8Array;
 }
 
+const BANKS_FOLDER = "banks";
+
 /** How a file is written: alone, or as one of a set. */
 type Write = (path: string, content: FileContent) => void;
 
+/** With it a directory is complete. */
+export const SUMMARY_FILE = "summary_results.json";
+/** Files that differ between two runs of the same inputs and options, and have no checksum. */
+const ABOUT_THE_RUN = ["run_kwargs.json"];
+
 /**
  * Writes everything; summary_results.json last, so that a directory that has it is complete.
+ * @param goOn called between files: what it throws ends the writing
  * @throws DotpeError cannotCreate.
  */
-export async function writeResults(rundir: string, files: RunFiles): Promise<void> {
+export async function writeResults(
+  rundir: string,
+  files: RunFiles,
+  pool: Pool,
+  goOn: () => void = () => {},
+): Promise<void> {
   const { rows, posterior } = files;
   const set = new FileSet();
   const write: Write = (path, content) => set.write(path, content);
+  const summary = toJson(posterior.summary);
   try {
     writeRunKwargs(rundir, files.runKwargs, write);
     for (const incoherent of files.incoherent) writeIncoherent(rundir, incoherent, write);
@@ -64,14 +81,22 @@ export async function writeResults(rundir: string, files: RunFiles): Promise<voi
     write(join(rundir, "reference.npz"), files.reference);
     for (const { id, dt } of files.results) writeAlignment(rundir, id, dt, write);
     // The rows are read once more, if every one is a sample.
-    write(join(rundir, "samples.feather"), encodeFeatherBatches(posterior.samples));
-    rows.files.complete(rows.progress, rows.grid, rows.bank_j, set);
-    await set.commit();
+    const samples = encodeFeatherBatches(posterior.samples);
+    await set.writeSlowly(join(rundir, "samples.feather"), samples, goOn);
+    const grown = rows.files.complete(rows.progress, rows.grid, rows.bank_j, set);
+    const sums = set.sums();
+    // Checksums are computed while the disk writes.
+    await set.commit(async () => {
+      for (const { path, sha256 } of await hashFiles(pool, grown)) sums.set(path, sha256);
+    });
+    for (const name of ABOUT_THE_RUN) sums.delete(join(rundir, name));
+    sums.set(join(rundir, SUMMARY_FILE), sha256Of(summary));
+    writeSums(rundir, sums);
   } catch (error) {
     set.discard();
     throw error;
   }
-  writeFileAtomic(join(rundir, "summary_results.json"), toJson(posterior.summary));
+  writeFileAtomic(join(rundir, SUMMARY_FILE), summary);
 }
 
 export function writeRunKwargs(

@@ -4,8 +4,8 @@ import { dirname, join, resolve } from "node:path";
 import { DotpeError } from "../errors.ts";
 
 const RUN_PREFIX = "run_";
-/** Every run directory holds this folder; making it claims the directory. */
-export const BANKS_FOLDER = "banks";
+/** While the run is not complete: its owners, and the states of its stages. */
+export const CHECKPOINT_FOLDER = "checkpoint";
 /** Other runs may take the next free number first; more often than this is not a race. */
 const MAX_ATTEMPTS = 10_000;
 
@@ -20,13 +20,27 @@ export interface RundirChoice {
 
 /**
  * Makes the run directory and returns its path, relative if it was given so. Runs that start at the same time get different
- * ones.
+ * run_N; in `rundir` they have to agree whose it is: `owner.ts`.
  * @param made gets the folders that were not there before, outermost first
- * @throws DotpeError cannotCreate if `rundir` exists and is not empty, is claimed by another run, or nothing can be made there.
+ * @throws DotpeError cannotCreate if `rundir` holds anything but a checkpoint folder, or nothing can be made there.
  */
-export function createRundir({ rundir, eventDir, eventName }: RundirChoice, made: string[] = []): string {
-  if (rundir !== undefined) return claimExactly(rundir, made);
-  return makeNumbered(eventDir ?? safeFolderName(eventName), made);
+export function createRundir(choice: RundirChoice, made: string[] = []): string {
+  const { rundir } = choice;
+  if (rundir !== undefined) return takeExactly(rundir, made);
+  return makeNumbered(eventFolder(choice), made);
+}
+
+/** Where the run_N are. */
+export function eventFolder({ eventDir, eventName }: RundirChoice): string {
+  return eventDir ?? safeFolderName(eventName);
+}
+
+/** The run_N of a folder, the last one first. */
+export function numberedRundirs(eventDir: string): string[] {
+  if (!existsSync(eventDir)) return [];
+  return runNumbers(eventDir)
+    .sort((a, b) => b - a)
+    .map((number) => join(eventDir, `${RUN_PREFIX}${number}`));
 }
 
 /**
@@ -43,9 +57,9 @@ export function discardRundir(rundir: string, made: readonly string[]): void {
   }
 }
 
-function claimExactly(rundir: string, made: string[]): string {
+function takeExactly(rundir: string, made: string[]): string {
   makeFolder(rundir, made);
-  if (!isEmpty(rundir) || !makeNew(join(rundir, BANKS_FOLDER))) {
+  if (list(rundir).some((name) => name !== CHECKPOINT_FOLDER)) {
     throw new DotpeError(
       "cannotCreate",
       `run directory ${rundir}: found files in it, expected a new or empty folder`,
@@ -62,7 +76,6 @@ function makeNumbered(eventDir: string, made: string[]): string {
     const rundir = join(eventDir, `${RUN_PREFIX}${number}`);
     if (!makeNew(rundir)) continue;
     made.push(rundir);
-    makeNew(join(rundir, BANKS_FOLDER));
     return rundir;
   }
   throw new DotpeError(
@@ -72,17 +85,16 @@ function makeNumbered(eventDir: string, made: string[]): string {
   );
 }
 
-/** One more than the largest N of the run_N here. */
-function nextNumber(eventDir: string): number {
-  const numbers = list(eventDir).flatMap((name) => {
+function runNumbers(eventDir: string): number[] {
+  return list(eventDir).flatMap((name) => {
     const digits = name.match(/^run_(\d{1,9})$/);
     return digits === null ? [] : [Number(digits[1])];
   });
-  return numbers.reduce((largest, number) => Math.max(largest, number), -1) + 1;
 }
 
-function isEmpty(folder: string): boolean {
-  return list(folder).length === 0;
+/** One more than the largest N of the run_N here. */
+function nextNumber(eventDir: string): number {
+  return runNumbers(eventDir).reduce((largest, number) => Math.max(largest, number), -1) + 1;
 }
 
 function list(folder: string): string[] {

@@ -3,6 +3,7 @@ import { sampleDistance } from "../gw/distance.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import { chunkAt } from "./chunks.ts";
+import type { Keeper } from "./keeper.ts";
 import type { MergedSums } from "./merged-sums.ts";
 import { placeOf } from "./row-files.ts";
 import { type FinishPlan, readChunk, sampleRows, type WrittenRows } from "./row-finish.ts";
@@ -33,6 +34,7 @@ export async function drawSamples(
   { weight_c }: MergedSums,
   n_draws: number,
   input: DrawInput,
+  keeper: Keeper,
 ): Promise<{ samples: TableColumn[]; table: TableColumn[] }> {
   const { seed } = input.options;
   const shares = Float64Array.of(...drawShares(n_draws, seed), ...evenShares());
@@ -43,7 +45,9 @@ export async function drawSamples(
     seed,
     picked: sampleRows(shares.length),
   };
-  await pool.run("finish", plan, rows.grid.n_chunks);
+  const shouldStop = () => keeper.isEnding();
+  await pool.run("finish", plan, rows.grid.n_chunks, undefined, { shouldStop });
+  keeper.goOn();
   const drawn = cutRows(plan.picked, 0, n_draws);
   return {
     samples: sampleTable(drawn, new Float64Array(n_draws).fill(1), input),

@@ -2,7 +2,7 @@
 import type { DistanceTable } from "../gw/distance.ts";
 import type { Reference } from "../gw/reference.ts";
 import { logSumExp } from "../gw/special.ts";
-import { sharedF64, sharedI32, shareF64 } from "../workers/arena.ts";
+import { sharedF64, shareF64 } from "../workers/arena.ts";
 import type { Pool } from "../workers/pool.ts";
 import type { BankResult, CoherentRows } from "./bank-posterior.ts";
 import type { BankBins } from "./bank-samples.ts";
@@ -13,10 +13,11 @@ import {
   type ExtrinsicSet,
   planCoherent,
 } from "./coherent-plan.ts";
-import { cutsOf, N_BINS, nScanTasks } from "./coherent-scan.ts";
 import type { Items } from "./incoherent.ts";
-import { GIVEN_UP, type RowCuts, RowFiles, rowProgress, TOO_MANY } from "./row-files.ts";
+import { canGoOn, fingerprintOf, type Keeper, NOT_KEPT } from "./keeper.ts";
+import { type RowCuts, RowFiles, rowProgress } from "./row-files.ts";
 import type { RowPlan } from "./row-pass.ts";
+import { RowSteps } from "./row-steps.ts";
 
 export interface EvaluateInputs {
   readonly bins: BankBins;
@@ -38,79 +39,65 @@ export interface EvaluateInputs {
   readonly paths: { readonly merged: string; readonly banks: readonly string[] };
 }
 
-/**
- * The coherent lnL of a sample is larger than its incoherent one by less than this, nearly always: the grids of times and
- * phases are not the same. Where it is more, the rows are made twice.
- */
-const MARGIN = 1;
+export interface Evaluated {
+  readonly rows: CoherentRows;
+  readonly results: BankResult[];
+  /** Saves the rows as they are. */
+  readonly keep: () => Promise<void>;
+}
 
 /**
  * @param onProgress told the share that is done
  * @returns the rows in their files, to be completed by `finish` and `commit`, and the results by bank
- * @throws DotpeError
+ * @throws DotpeError, runAgain if the run is to end here; the files stay if the run can go on
  */
 export async function evaluate(
   pool: Pool,
   inputs: EvaluateInputs,
   onProgress: (share: number) => void,
-): Promise<{ rows: CoherentRows; results: BankResult[] }> {
+  keeper: Keeper = NOT_KEPT,
+): Promise<Evaluated> {
   const { bins, reference, accepted, set, settings } = inputs;
   const coherent = planCoherent(bins, reference, accepted, set, settings, pool.kernels);
-  const files = RowFiles.create(inputs.paths);
+  const files = RowFiles.open(inputs.paths, keeper.tag);
   try {
-    const plan = await writeRows(pool, inputs, coherent, files, onProgress);
+    const steps = rowSteps(pool, inputs, coherent, files, onProgress, keeper);
+    const plan = await steps.run();
     return {
       rows: coherentRows(plan, files),
       results: bins.banks.map((_, k) => bankResult(inputs, plan, k)),
+      keep: () => steps.keep(),
     };
   } catch (error) {
-    files.discard();
+    if (canGoOn(error) && keeper !== NOT_KEPT) files.close();
+    else files.discard();
     throw error;
   }
 }
 
-/** The pass over the rows, repeated if the first guess of the best was wrong or if there are too many. */
-export async function writeRows(
+export function rowSteps(
   pool: Pool,
   inputs: EvaluateInputs,
   coherent: CoherentPlan,
   files: RowFiles,
-  onProgress: (share: number) => void,
-): Promise<RowPlan> {
-  const bounds = inputs.lnlike_j.map((lnl) => (lnl > 0 ? lnl + MARGIN : Infinity));
-  let best = await scan(pool, inputs, coherent, bounds);
-  let isCertain = false;
-  let cuts: RowCuts | undefined;
-  for (;;) {
-    const plan = rowPlan(inputs, coherent, files, best, cuts);
-    files.begin(plan.progress);
-    const { n_chunks } = coherent.grid;
-    await pool.run("rows", plan, n_chunks, (done) => onProgress(done / n_chunks));
-    const reason = plan.progress.turn[GIVEN_UP];
-    if (reason === 0) return plan;
-    if (!isCertain) {
-      const before = best;
-      best = await scan(pool, inputs, coherent, bounds.fill(Infinity));
-      isCertain = true;
-      if (best.some((value, k) => value > before[k])) continue;
-    }
-    if (reason !== TOO_MANY || cuts !== undefined) throw new Error("a row is better than the best");
-    cuts = await findCuts(pool, inputs, coherent, best);
-  }
+  onProgress: (share: number) => void = () => {},
+  keeper: Keeper = NOT_KEPT,
+): RowSteps {
+  return new RowSteps({
+    ...{ pool, inputs, coherent, files, keeper, onProgress },
+    fingerprint: fingerprintOf(decisive(inputs, coherent)),
+    plan: (best, cuts) => rowPlan(inputs, coherent, files, best, cuts),
+  });
 }
 
-/** The best lnL by group. */
-async function scan(
-  pool: Pool,
-  { order }: EvaluateInputs,
-  coherent: CoherentPlan,
-  bound_j: Float64Array,
-): Promise<Float64Array> {
-  const n_groups = coherent.bestPerBank ? coherent.samples.banks.length : 1;
-  const best = sharedF64(n_groups);
-  const plan = { coherent, order, bound_j, best };
-  await pool.run("scan", plan, nScanTasks(plan));
-  return best;
+/** What the rows depend on: if its bits are the same, theirs are. */
+function decisive({ set, logPriorWeights_e, table, reference }: EvaluateInputs, coherent: CoherentPlan) {
+  const { items, samples, phases } = coherent;
+  const { response_dpe, arrival_de } = set;
+  return [
+    ...[items.bank_j, items.i_j, response_dpe, arrival_de, logPriorWeights_e, table.coefficients],
+    ...[samples.w_smpcb, samples.products.w, phases.waves_Oxo, reference.arrival_d],
+  ];
 }
 
 function rowPlan(
@@ -137,21 +124,6 @@ function rowPlan(
 }
 
 const nTotal = ({ n_phi }: CoherentSettings, { n_e }: ExtrinsicSet, n_i: number) => n_phi * n_e * n_i;
-
-/** How many rows there are by lnL, and what keeps at most the limit of each bank, and of all together. */
-async function findCuts(
-  pool: Pool,
-  { bins, sizeLimit }: EvaluateInputs,
-  coherent: CoherentPlan,
-  best: Float64Array,
-): Promise<RowCuts> {
-  const threshold = best.map((value) => value - coherent.maxDrop);
-  const [low, high] = [Math.max(0, Math.min(...threshold)), Math.max(...best)];
-  const rows_kb = sharedI32(bins.banks.length * N_BINS);
-  const plan = { coherent, threshold, low, high, rows_kb };
-  await pool.run("count", plan, coherent.items.i_j.length);
-  return cutsOf(plan, sizeLimit);
-}
 
 function coherentRows(plan: RowPlan, files: RowFiles): CoherentRows {
   const { progress, grid, items, lnTotal_k } = plan;

@@ -15,6 +15,7 @@ import {
   sumOfSquares,
 } from "./bank-posterior.ts";
 import { drawSamples, everySample } from "./draws.ts";
+import { NOT_KEPT } from "./keeper.ts";
 import { type MergedSums, mergedSums } from "./merged-sums.ts";
 import { parameterSummaries } from "./parameter-summary.ts";
 import type { SampleSources, TableColumn } from "./sample-table.ts";
@@ -77,9 +78,9 @@ export interface Posterior {
 /**
  * The posterior; the rows' files get their weights. Depends on nothing but its input: no clock, no folder, no number of
  * threads.
- * @throws DotpeError noSamples if no row has weight.
+ * @throws DotpeError noSamples if no row has weight, runAgain if the run is to end here.
  */
-export async function finish(pool: Pool, input: FinishInput): Promise<Posterior> {
+export async function finish(pool: Pool, input: FinishInput, keeper = NOT_KEPT): Promise<Posterior> {
   const { options, rows, truth } = input;
   const banks = input.banks.map(({ result }, k) => bankPosterior(result, rows, k));
   const lnEvidence = logSumExp(banks.map((bank) => bank.lnEvidence));
@@ -87,7 +88,7 @@ export async function finish(pool: Pool, input: FinishInput): Promise<Posterior>
   if (!(lnEvidence > -Infinity)) throw nothingLeft(merged);
   const n_draws = numberOfDraws(merged, options);
   const written = { ...rows, files: rows.files.shared(), ...lnSums(banks, merged) };
-  const drawn = await drawSamples(pool, written, merged, options.drawSubset ? n_draws : 0, input);
+  const drawn = await drawSamples(pool, written, merged, options.drawSubset ? n_draws : 0, input, keeper);
   const n_samples = options.drawSubset ? n_draws : merged.n;
   const summary = summarise(input, banks, merged, n_samples);
   return {

@@ -6,6 +6,7 @@
  */
 import { type BatchPlace, fileHead, fileTail } from "../io/arrow-message.ts";
 import { type FileSet, PartFile, writeAt } from "../io/atomic-write.ts";
+import { readInto } from "../io/input.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import { BANK_COLUMNS, type EncodedBatch, MERGED_COLUMNS } from "./chunk-batch.ts";
 import { type ChunkPairs, N_Q, type PartSums } from "./chunk-rows.ts";
@@ -15,11 +16,11 @@ import { type ChunkGrid, chunkAt } from "./chunks.ts";
 export type SharedFile = Pick<PartFile, "fd" | "path">;
 
 /** Numbers of a `ChunkPlace`. */
-const N_P = 6;
+const N_P = 7;
 
 /** Everything that a pass over the chunks leaves; all on shared memory. */
 export interface RowProgress {
-  /** [chunks written, why the pass was given up]. With Atomics. */
+  /** [chunks written, why the pass was given up, whether a chunk is just being counted]. With Atomics. */
   readonly turn: Int32Array;
   /** Bytes and rows so far: of the merged file, then of each bank's. In the turn. */
   readonly bytes_f: Float64Array;
@@ -39,6 +40,7 @@ export interface RowProgress {
 
 export const WRITTEN = 0;
 export const GIVEN_UP = 1;
+const COUNTING = 2;
 /** Why a pass was given up: a task failed, there are more rows than wanted, a row is better than the best. */
 export const FAILED = 1;
 export const TOO_MANY = 2;
@@ -60,7 +62,7 @@ export function rowProgress(
   const n_p = n_j * grid.n_spans;
   const kept = sharedF64(n_p * N_Q);
   return {
-    turn: sharedI32(2),
+    turn: sharedI32(3),
     bytes_f: sharedF64(1 + n_k),
     rows_f: sharedF64(1 + n_k),
     places: sharedF64(grid.n_chunks * 2 * N_P),
@@ -78,14 +80,29 @@ export interface ChunkPlace extends BatchPlace {
   readonly n_rows: number;
   readonly lnPosteriorAt: number;
   readonly weightsAt: number;
+  /** Of its bytes, the weights taken as zeros. */
+  readonly checksum: number;
 }
 
 export type WhichFile = "bank" | "merged";
 
 export function placeOf({ places }: RowProgress, c: number, file: WhichFile): ChunkPlace {
   const at = (2 * c + (file === "bank" ? 0 : 1)) * N_P;
-  const [n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt] = places.subarray(at, at + N_P);
-  return { n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt };
+  const [n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt, checksum] = places.subarray(
+    at,
+    at + N_P,
+  );
+  return { n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt, checksum };
+}
+
+/** 52 bits of XXH3. */
+function checksumOf(metadata: Uint8Array, body: Uint8Array): number {
+  return Number(BigInt.asUintN(52, Bun.hash.xxHash3(body, Bun.hash.xxHash3(metadata))));
+}
+
+/** Whether what is counted is whole: no chunk is half counted by a thread that hangs. */
+export function isWhole({ turn }: RowProgress): boolean {
+  return Atomics.load(turn, COUNTING) === 0;
 }
 
 /** The part files of one run. */
@@ -95,11 +112,11 @@ export class RowFiles {
     readonly banks: readonly PartFile[],
   ) {}
 
-  /** @throws DotpeError cannotCreate. */
-  static create(paths: { readonly merged: string; readonly banks: readonly string[] }): RowFiles {
+  /** New files, or those of this tag that an earlier process has left. @throws DotpeError cannotCreate. */
+  static open(paths: { readonly merged: string; readonly banks: readonly string[] }, tag: string): RowFiles {
     const made: PartFile[] = [];
     try {
-      for (const path of [paths.merged, ...paths.banks]) made.push(PartFile.create(path));
+      for (const path of [paths.merged, ...paths.banks]) made.push(PartFile.takeBack(path, tag));
     } catch (error) {
       for (const file of made) file.discard();
       throw error;
@@ -109,12 +126,44 @@ export class RowFiles {
 
   /** Empties the files and begins them. */
   begin(progress: RowProgress): void {
-    [this.merged, ...this.banks].forEach((file, f) => {
+    this.all.forEach((file, f) => {
       const head = fileHead(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS);
       file.truncate(0);
       writeAt(file, head, 0);
       progress.bytes_f[f] = head.length;
     });
+  }
+
+  private get all(): readonly PartFile[] {
+    return [this.merged, ...this.banks];
+  }
+
+  /**
+   * Takes the files as they were when this progress was saved: what was written after is cut off.
+   * @returns whether they hold every chunk that is counted
+   */
+  takeUp(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array): boolean {
+    const { turn, bytes_f } = progress;
+    if (this.all.some((file, f) => file.size() < bytes_f[f])) return false;
+    this.all.forEach((file, f) => {
+      file.truncate(bytes_f[f]);
+    });
+    for (let c = 0; c < turn[WRITTEN]; c++) {
+      const own = this.banks[chunkAt(grid, bank_j, c).bank];
+      if (!holds(own, placeOf(progress, c, "bank")) || !holds(this.merged, placeOf(progress, c, "merged")))
+        return false;
+    }
+    return true;
+  }
+
+  /** Waits until what is written is on the disk. @throws DotpeError cannotCreate. */
+  async sync(): Promise<void> {
+    await Promise.all(this.all.map((file) => file.sync()));
+  }
+
+  /** Closes the files, which stay. */
+  close(): void {
+    for (const file of this.all) file.close();
   }
 
   /** For plans. */
@@ -123,24 +172,44 @@ export class RowFiles {
     return { merged: of(this.merged), banks: this.banks.map(of) };
   }
 
-  /** Ends the files and leaves them to a set. @throws DotpeError cannotCreate. */
-  complete(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array, set: FileSet): void {
+  /**
+   * Ends the files and leaves them to a set.
+   * @returns them, still open
+   * @throws DotpeError cannotCreate.
+   */
+  complete(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array, set: FileSet) {
     const places: ChunkPlace[][] = [[], ...this.banks.map(() => [])];
     for (let c = 0; c < grid.n_chunks; c++) {
       places[0].push(placeOf(progress, c, "merged"));
       places[1 + chunkAt(grid, bank_j, c).bank].push(placeOf(progress, c, "bank"));
     }
-    [this.merged, ...this.banks].forEach((file, f) => {
+    return this.all.map((file, f) => {
       const batches = places[f].filter(({ n_rows }) => n_rows > 0);
       const tail = fileTail(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS, batches);
       writeAt(file, tail, progress.bytes_f[f]);
-      set.add(file, progress.bytes_f[f] + tail.length);
+      const bytes = progress.bytes_f[f] + tail.length;
+      set.add(file, bytes);
+      return { path: file.path, fd: file.fd, bytes };
     });
   }
 
   discard(): void {
-    for (const file of [this.merged, ...this.banks]) file.discard();
+    for (const file of this.all) file.discard();
   }
+}
+
+function holds(file: PartFile, place: ChunkPlace): boolean {
+  const { n_rows, offset, metadataBytes, bodyBytes, weightsAt, checksum } = place;
+  if (n_rows === 0) return true;
+  const bytes = new Uint8Array(metadataBytes + bodyBytes);
+  try {
+    readInto(file, bytes, offset);
+  } catch {
+    return false;
+  }
+  const [metadata, body] = [bytes.subarray(0, metadataBytes), bytes.subarray(metadataBytes)];
+  body.fill(0, weightsAt, weightsAt + 8 * n_rows);
+  return checksumOf(metadata, body) === checksum;
 }
 
 /** What a chunk has for the files, ready for its turn. */
@@ -227,35 +296,39 @@ export class RowWriter {
       this.write(this.waiting.shift() as Ready);
   }
 
+  /** First the bytes, which may fail; then, which cannot, what is counted. */
   private write({ c, bank, forBank, forMerged, pairs }: Ready): void {
     if (this.isGivenUp()) return;
     const { progress, files, sizeLimit } = this.plan;
-    if (forBank !== undefined) {
-      const { bankMetadata, body, bankBytes } = forBank;
-      this.put(files.banks[bank], 2 * c, 1 + bank, forBank, bankMetadata, body.subarray(0, bankBytes));
+    const own = forBank && batchOf(forBank, forBank.bankMetadata, forBank.bankBytes);
+    const merged = forMerged && batchOf(forMerged, forMerged.mergedMetadata, forMerged.body.length);
+    if (own !== undefined) this.put(files.banks[bank], 1 + bank, own);
+    if (merged !== undefined) this.put(files.merged, 0, merged);
+    Atomics.store(progress.turn, COUNTING, 1);
+    if (own !== undefined) {
+      this.count(2 * c, 1 + bank, own);
       this.addShares(bank, pairs);
     }
-    if (forMerged !== undefined)
-      this.put(files.merged, 2 * c + 1, 0, forMerged, forMerged.mergedMetadata, forMerged.body);
+    if (merged !== undefined) this.count(2 * c + 1, 0, merged);
     if (Math.max(progress.rows_f[0], progress.rows_f[1 + bank]) > sizeLimit) this.giveUp(TOO_MANY);
     Atomics.store(progress.turn, WRITTEN, c + 1);
+    Atomics.store(progress.turn, COUNTING, 0);
     Atomics.notify(progress.turn, WRITTEN);
   }
 
-  private put(
-    file: SharedFile,
-    place: number,
-    f: number,
-    { n_rows, lnPosteriorAt, weightsAt }: EncodedBatch,
-    metadata: Uint8Array,
-    body: Uint8Array,
-  ): void {
-    const { bytes_f, rows_f, places } = this.plan.progress;
-    const offset = bytes_f[f];
-    places.set([n_rows, offset, metadata.length, body.length, lnPosteriorAt, weightsAt], place * N_P);
+  private put(file: SharedFile, f: number, { metadata, body }: Batch): void {
+    const offset = this.plan.progress.bytes_f[f];
     writeAt(file, metadata, offset);
     writeAt(file, body, offset + metadata.length);
-    bytes_f[f] = offset + metadata.length + body.length;
+  }
+
+  private count(place: number, f: number, { batch, metadata, body }: Batch): void {
+    const { bytes_f, rows_f, places } = this.plan.progress;
+    const { n_rows, lnPosteriorAt, weightsAt } = batch;
+    const lengths = [metadata.length, body.length] as const;
+    const checksum = checksumOf(metadata, body);
+    places.set([n_rows, bytes_f[f], ...lengths, lnPosteriorAt, weightsAt, checksum], place * N_P);
+    bytes_f[f] += metadata.length + body.length;
     rows_f[f] += n_rows;
   }
 
@@ -275,6 +348,17 @@ export class RowWriter {
       start = ends[k];
     });
   }
+}
+
+/** What one file gets of a chunk. */
+interface Batch {
+  readonly batch: EncodedBatch;
+  readonly metadata: Uint8Array;
+  readonly body: Uint8Array;
+}
+
+function batchOf(batch: EncodedBatch, metadata: Uint8Array, bodyBytes: number): Batch {
+  return { batch, metadata, body: batch.body.subarray(0, bodyBytes) };
 }
 
 function copied(batch: EncodedBatch | undefined): EncodedBatch | undefined {

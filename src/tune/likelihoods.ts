@@ -10,7 +10,7 @@ import type { Topology } from "../machine/topology.ts";
 import type { Options } from "../options.ts";
 import { runInference } from "../pipeline.ts";
 import { SILENT_REPORTER } from "../report/reporter.ts";
-import { writeRows } from "../stages/evaluate.ts";
+import { rowSteps } from "../stages/evaluate.ts";
 import type { IncoherentPlan } from "../stages/incoherent.ts";
 import { RowFiles } from "../stages/row-files.ts";
 import { BUILT_IN, itemsOfTask } from "../stages/settings.ts";
@@ -85,10 +85,8 @@ export class Likelihoods implements Workload {
     const onBank = { ...onSlice, banks: [bank] };
     const read = readInputs(onBank);
     const problems = new Problems(onBank, read, base, n, n_candidates);
-    const files = RowFiles.create({
-      merged: join(scratch, "merged.feather"),
-      banks: [join(scratch, "bank.feather")],
-    });
+    const paths = { merged: join(scratch, "merged.feather"), banks: [join(scratch, "bank.feather")] };
+    const files = RowFiles.open(paths, "rows");
     const { mArr, fbin } = read.bins;
     return new Likelihoods(problems, files, 2 * 8 * 2 * mArr.length * fbin.length, options, topology);
   }
@@ -114,7 +112,7 @@ export class Likelihoods implements Workload {
     const first = problem.first && (await look(problem.first));
     const second = await look(problem.second);
     const coherent = coherentPlanOf(problem, cut);
-    const { progress } = await writeRows(pool, problem.rows(cut), coherent, this.files, () => {});
+    const { progress } = await rowSteps(pool, problem.rows(cut), coherent, this.files).run();
     return { first, second, kept: progress.kept };
   }
 

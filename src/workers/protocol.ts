@@ -21,6 +21,7 @@ import type { UnpackPlan } from "../banks/pack/unpack-job.ts";
 import type { WaveformPlan } from "../banks/waveform-job.ts";
 import type { SkyPlan } from "../gw/sky-dictionary.ts";
 import type { LimitPlan, LimitRate } from "../machine/limit-job.ts";
+import type { FileSum, HashPlan } from "../rundir/hash-job.ts";
 import type { CountPlan, ScanPlan } from "../stages/coherent-scan.ts";
 import type {
   CandidatePlan,
@@ -49,6 +50,7 @@ export interface Jobs {
   tempering: { plan: TemperingPlan; result: null };
   candidates: { plan: CandidatePlan; result: CandidateResult };
   mixture: { plan: MixturePlan; result: null };
+  hash: { plan: HashPlan; result: FileSum[] };
   limits: { plan: LimitPlan; result: LimitRate };
   module: { plan: ModulePlan; result: unknown };
   waveforms: { plan: WaveformPlan; result: MadeBlock[] };

@@ -7,6 +7,7 @@ import { openUnpackJob } from "../banks/pack/unpack-job.ts";
 import { openWaveformJob } from "../banks/waveform-job.ts";
 import type { Kernels } from "../kernels/table.ts";
 import { openLimits } from "../machine/limit-job.ts";
+import { openHash } from "../rundir/hash-job.ts";
 import { coherentTables } from "../stages/coherent-plan.ts";
 import { openCount, openScan } from "../stages/coherent-scan.ts";
 import {
@@ -40,6 +41,7 @@ const OPEN: Openers = {
   tempering: openTempering,
   candidates: openCandidates,
   mixture: openMixture,
+  hash: openHash,
   limits: openLimits,
   module: openModule,
   waveforms: openWaveformJob,
@@ -59,11 +61,11 @@ const IN_ORDER: ReadonlySet<JobKind> = new Set(["scan", "rows", "waveforms", "pa
  */
 const REDOABLE: ReadonlySet<JobKind> = new Set([
   ...(["incoherent", "scan", "count", "finish"] as const),
-  ...(["preparation", "skySort", "tempering", "candidates", "mixture"] as const),
+  ...(["preparation", "skySort", "tempering", "candidates", "mixture", "hash"] as const),
 ]);
 
 /** Jobs whose threads gather what their tasks return: what a thread gathered is lost with it. */
-const GATHERED: ReadonlySet<JobKind> = new Set(["preparation", "candidates"]);
+const GATHERED: ReadonlySet<JobKind> = new Set(["preparation", "candidates", "hash"]);
 
 /** The tables of a plan that every thread reads again and again. */
 const TABLES: { [K in JobKind]?: (plan: Jobs[K]["plan"]) => Float64Array[] } = {

@@ -1,0 +1,216 @@
+/**
+ * Whose a run directory is. Every process that works in it leaves a numbered file in its checkpoint folder, which it makes by a hard
+ * link, so that of two that want the same number one fails, on network file systems too. The one with the largest number is the
+ * owner, until a second file says how it ended. None is ever removed while the run goes on: so nobody can take a number twice, and
+ * the files are the run's history.
+ *
+ * No clock decides anything. A process that left no word is known to have ended where its host, the boot of that host and its
+ * place among the processes say so, or where Slurm has started its job again; else a person must say it (`--unlock`).
+ */
+import { existsSync, linkSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { DotpeError } from "../errors.ts";
+import { writeFileAtomic } from "../io/atomic-write.ts";
+import { readJson } from "../io/json.ts";
+import { sha256Of } from "../io/sha256.ts";
+import { isRunning, thisProcess } from "../machine/process-identity.ts";
+import { type OomCount, oomCounts } from "./oom.ts";
+
+const TEXT = v.pipe(v.string(), v.maxLength(1000));
+const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const OWNER = v.object({
+  host: TEXT,
+  /** Tells hosts of one name apart; empty where it is not known. */
+  machineId: TEXT,
+  boot: TEXT,
+  /** Of the process numbers: a container has its own. */
+  pidNamespace: TEXT,
+  pid: COUNT,
+  start: TEXT,
+  slurmJob: v.nullable(TEXT),
+  slurmRestarts: COUNT,
+  began: TEXT,
+  threads: COUNT,
+  oomKills: v.pipe(v.array(v.object({ folder: TEXT, kills: COUNT })), v.maxLength(100)),
+});
+export type Owner = v.InferOutput<typeof OWNER>;
+
+const END = v.object({ how: TEXT, ended: TEXT });
+export type End = v.InferOutput<typeof END>;
+
+/** One process that worked in the directory. */
+export interface Attempt {
+  readonly number: number;
+  /** Undefined: its file cannot be read. */
+  readonly owner: Owner | undefined;
+  readonly end: End | undefined;
+}
+
+/** What this process did in the directory. */
+export interface Claim {
+  readonly number: number;
+  /** The attempts before, the first one first. */
+  readonly before: readonly Attempt[];
+}
+
+const nameOf = (number: number) => `owner-${number}.json`;
+const endOf = (number: number) => `owner-${number}.end.json`;
+/** More often than this nobody loses a race. */
+const MOST_RACES = 100;
+
+/** All processes that worked here, the first one first. */
+export function attemptsOf(folder: string): Attempt[] {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  return names
+    .flatMap((name) => {
+      const digits = /^owner-([1-9]\d{0,8})\.json$/.exec(name);
+      return digits === null ? [] : [Number(digits[1])];
+    })
+    .sort((a, b) => a - b)
+    .map((number) => ({
+      number,
+      owner: readOr(join(folder, nameOf(number)), OWNER),
+      end: readOr(join(folder, endOf(number)), END),
+    }));
+}
+
+function readOr<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {
+  try {
+    const parsed = v.safeParse(schema, readJson(path));
+    return parsed.success ? parsed.output : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Who holds the directory: the last attempt, unless it has ended. */
+export function holderOf(attempts: readonly Attempt[], me = thisOwner(0)): Attempt | undefined {
+  const last = attempts.at(-1);
+  if (last === undefined || last.end !== undefined) return undefined;
+  return last.owner !== undefined && hasEnded(last.owner, me) ? undefined : last;
+}
+
+/** Whether what is known of a process says that it has ended. */
+export function hasEnded(other: Owner, me: Owner): boolean {
+  const { slurmJob } = other;
+  if (slurmJob !== null && slurmJob === me.slurmJob && me.slurmRestarts > other.slurmRestarts) return true;
+  if (other.host !== me.host || other.machineId !== me.machineId) return false;
+  if (me.machineId !== "" && other.boot !== me.boot) return true;
+  return other.boot === me.boot && other.pidNamespace === me.pidNamespace && !isRunning(other);
+}
+
+/**
+ * Takes the directory for this process.
+ * @param folder of the checkpoints
+ * @param unlock take it from a process of which nobody knows whether it has ended
+ * @throws DotpeError cannotCreate if another process holds it.
+ */
+export function claim(folder: string, threads: number, unlock = false): Claim {
+  const me = thisOwner(threads);
+  for (let race = 0; race < MOST_RACES; race++) {
+    const before = attemptsOf(folder);
+    const holder = holderOf(before, me);
+    if (holder !== undefined && !unlock) throw isHeld(folder, holder, me);
+    const number = (before.at(-1)?.number ?? 0) + 1;
+    if (make(folder, number, me)) return { number, before };
+  }
+  throw new DotpeError("tryAgain", `${folder}: other processes were faster every time`, "Run it again.");
+}
+
+/** False if another has just taken this number. @throws DotpeError cannotCreate. */
+function make(folder: string, number: number, me: Owner): boolean {
+  const path = join(folder, nameOf(number));
+  const own = join(folder, `.${process.pid}-${Bun.randomUUIDv7()}.owner`);
+  writeFileAtomic(own, `${JSON.stringify(me, null, 1)}\n`);
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    // A reply that was lost on the way: the link may be there, and be this one's.
+    const isThere = existsSync(path);
+    if (isThere) return readFileSync(path, "utf8") === readFileSync(own, "utf8");
+    throw new DotpeError(
+      "cannotCreate",
+      `${path}: cannot be made (${code})`,
+      "The run directory must be on a file system with hard links; check the free space and permissions.",
+    );
+  } finally {
+    rmSync(own, { force: true });
+  }
+}
+
+/** Says how this process left. @param how in a few words */
+export function release(folder: string, number: number, how: string): void {
+  const end: End = { how: how.slice(0, 500), ended: new Date().toISOString() };
+  writeFileAtomic(join(folder, endOf(number)), `${JSON.stringify(end)}\n`);
+}
+
+/** @throws DotpeError tryAgain if another process has taken the directory from this one. */
+export function checkIsOurs(folder: string, number: number): void {
+  if (existsSync(join(folder, nameOf(number))) && !existsSync(join(folder, nameOf(number + 1)))) return;
+  const next = attemptsOf(folder).at(-1)?.owner;
+  throw new DotpeError(
+    "tryAgain",
+    `${folder}: ${next === undefined ? "another process" : describe(next)} has taken this run over`,
+    "Nothing more is written by this process.",
+  );
+}
+
+/** 'process 4711 on node17 (Slurm job 123), begun 2026-11-21T10:00:00Z'. */
+export function describe({ host, pid, slurmJob, began }: Owner): string {
+  const job = slurmJob === null ? "" : ` (Slurm job ${slurmJob})`;
+  return `process ${pid} on ${host}${job}, begun ${began}`;
+}
+
+function isHeld(folder: string, { owner, number }: Attempt, me: Owner): DotpeError {
+  const path = join(folder, nameOf(number));
+  if (owner === undefined)
+    return new DotpeError("cannotCreate", `${path}: held by a process that cannot be read`, UNLOCK);
+  const knows = owner.host === me.host && owner.boot === me.boot && owner.pidNamespace === me.pidNamespace;
+  return new DotpeError(
+    "cannotCreate",
+    `${folder}: held by ${describe(owner)}${knows ? ", which runs" : ""}`,
+    knows ? "Wait until it has ended, or give another --rundir." : UNLOCK,
+  );
+}
+
+const UNLOCK = "If that process has ended, give --unlock; else wait for it, or give another --rundir.";
+
+let known: Omit<Owner, "threads" | "began" | "oomKills"> | undefined;
+
+export function thisOwner(threads: number): Owner {
+  known ??= identity();
+  return { ...known, began: new Date().toISOString(), threads, oomKills: oomCounts() as OomCount[] };
+}
+
+function identity() {
+  const { host, pid, start } = thisProcess();
+  const { SLURM_JOB_ID, SLURM_RESTART_COUNT } = process.env;
+  return {
+    ...{ host, pid, start },
+    // The id itself is not for other eyes (machine-id(5)).
+    machineId: lineOf("/etc/machine-id") && sha256Of(`dotpe-hpc ${lineOf("/etc/machine-id")}`).slice(0, 16),
+    boot: lineOf("/proc/sys/kernel/random/boot_id"),
+    pidNamespace: linkOf("/proc/self/ns/pid"),
+    slurmJob: SLURM_JOB_ID ?? null,
+    slurmRestarts: /^\d{1,9}$/.test(SLURM_RESTART_COUNT ?? "") ? Number(SLURM_RESTART_COUNT) : 0,
+  };
+}
+
+function lineOf(path: string): string {
+  try {
+    return readFileSync(path, "latin1").trim().slice(0, 200);
+  } catch {
+    return "";
+  }
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,85 @@
+/** How far a run is, in a file that `dotpe-hpc status` reads. Nothing depends on it. */
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import * as v from "valibot";
+import { residentMB } from "../machine/memory.ts";
+import type { Reporter, StageProgress } from "../report/reporter.ts";
+
+export const PROGRESS_FILE = "progress.json";
+const EVERY = 5_000;
+
+const AMOUNT = v.pipe(v.number(), v.finite(), v.minValue(0));
+const TEXT = v.pipe(v.string(), v.maxLength(200));
+export const PROGRESS = v.object({
+  stage: TEXT,
+  unit: TEXT,
+  done: AMOUNT,
+  /** 0 if it is not known. */
+  total: AMOUNT,
+  /** Done when this process began the stage: by an earlier one. */
+  before: AMOUNT,
+  /** Since this process began the stage, and the run. */
+  stageSeconds: AMOUNT,
+  seconds: AMOUNT,
+  memoryMB: AMOUNT,
+  at: TEXT,
+});
+export type Progress = v.InferOutput<typeof PROGRESS>;
+
+export class ProgressFile {
+  private readonly begun = performance.now();
+  private stageBegun = this.begun;
+  private now = { stage: "start", unit: "", done: 0, total: 0, before: -1 };
+  private readonly timer = setInterval(() => this.write(), EVERY);
+
+  constructor(
+    private readonly folder: string,
+    private readonly report: Reporter,
+  ) {}
+
+  /** As the one given, but what it is told stands in the file too. */
+  get reporter(): Reporter {
+    const { report } = this;
+    return {
+      ...report,
+      stage: (name, total, unit) => this.stage(report.stage(name, total, unit), name, total, unit),
+    };
+  }
+
+  private stage(shown: StageProgress, stage: string, total: number, unit: string): StageProgress {
+    this.now = { stage, unit, done: 0, total, before: -1 };
+    this.stageBegun = performance.now();
+    return {
+      update: (done) => {
+        if (this.now.before < 0) this.now.before = done;
+        this.now.done = done;
+        shown.update(done);
+      },
+      end: (detail) => shown.end(detail),
+    };
+  }
+
+  /** Without waiting for the disk: a file that is lost is written again. Never throws. */
+  write(): void {
+    const time = performance.now();
+    const progress: Progress = {
+      ...{ ...this.now, before: Math.max(0, this.now.before) },
+      stageSeconds: (time - this.stageBegun) / 1000,
+      seconds: (time - this.begun) / 1000,
+      memoryMB: residentMB(),
+      at: new Date().toISOString(),
+    };
+    const path = join(this.folder, PROGRESS_FILE);
+    const own = join(this.folder, `.${PROGRESS_FILE}.${process.pid}.part`);
+    try {
+      writeFileSync(own, `${JSON.stringify(progress)}\n`);
+      renameSync(own, path);
+    } catch {
+      rmSync(own, { force: true });
+    }
+  }
+
+  end(): void {
+    clearInterval(this.timer);
+  }
+}
