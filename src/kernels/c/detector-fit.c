@@ -127,7 +127,7 @@ void dotpe_joint_arrivals(double *out_x, const double *lnl_dt, const double *del
     for (int a = 0; a < n_a; a++) {
       double lnl = joint(place_d, lnl_dt, delay_de + e, offset_d, place_a[a] - anchor_e[e], floor, n_d, n_t, n_e) - out_x[0];
       if (lnl < NEGLIGIBLE) continue;
-      double weight = exp(lnl);
+      double weight = exp_v(all(lnl))[0];
       out_x[1] += weight;
       for (int d = 0; d < n_d; d++) sum_d[d] += weight * (place_d[d] - best_d[d]);
     }

@@ -267,13 +267,29 @@ int32_t dotpe_worthwhile_pairs(double *dhOut, double *hhOut, int32_t *start_q, c
   return n;
 }
 
+/* exp(x - largest) of eight numbers, of which `n` count: 0 where it is below e^-700, not a number where x is none. */
+static void exp8(double *term, const double *x, double largest, int n) {
+  double in[8] = {0};
+  for (int j = 0; j < n; j++) in[j] = x[j] - largest;
+  for (int v = 0; v < 8; v += VL) store(term + v, exp_v(vmax(load(in + v), all(-700))));
+  for (int j = 0; j < n; j++)
+    if (!(in[j] > -700)) term[j] = in[j] <= -700 ? 0 : in[j];
+}
+
 /* sum_q = sum over the pairs of q of exp(lnl - the largest lnl), which is returned: -Infinity without pairs. */
 double dotpe_sum_exp(double *sum_q, const double *lnl, const int32_t *start_q, int32_t n_q) {
   double largest = -INFINITY;
   for (int x = 0; x < start_q[n_q]; x++) largest = lnl[x] > largest ? lnl[x] : largest;
-  for (int q = 0; q < n_q; q++) {
+  double term[8];
+  for (int q = 0, next = 0; q < n_q; q++) {
     double sum = 0;
-    for (int x = start_q[q]; x < start_q[q + 1]; x++) sum += exp(lnl[x] - largest);
+    for (int x = start_q[q]; x < start_q[q + 1]; x++) {
+      if (x >= next) {
+        exp8(term, lnl + x, largest, start_q[n_q] - x < 8 ? start_q[n_q] - x : 8);
+        next = x + 8;
+      }
+      sum += term[x - next + 8];
+    }
     sum_q[q] = sum;
   }
   return largest;

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,6 +31,13 @@ static int is_one_of(int32_t id, const int32_t *ids, int32_t n) {
   return 0;
 }
 
+/* Of a name of digits; 0 of any other. */
+static int32_t number_of(const char *name) {
+  int32_t number = 0;
+  for (; *name >= '0' && *name <= '9' && number < INT32_MAX / 10 - 1; name++) number = 10 * number + (*name - '0');
+  return *name == 0 ? number : 0;
+}
+
 /*
  * Lets every thread of the process but the bound ones be wherever the main thread may be: a thread begins on the CPUs of the one that
  * starts it. Returns how many were elsewhere.
@@ -43,7 +49,7 @@ int32_t dotpe_loosen(const int32_t *bound, int32_t n) {
   int32_t changed = 0;
   if (wanted && found && tasks && sched_getaffinity(getpid(), bytes, wanted) == 0) {
     for (struct dirent *task = readdir(tasks); task; task = readdir(tasks)) {
-      const int32_t id = atoi(task->d_name);
+      const int32_t id = number_of(task->d_name);
       if (id <= 0 || is_one_of(id, bound, n) || sched_getaffinity(id, bytes, found)) continue;
       if (!CPU_EQUAL_S(bytes, wanted, found) && sched_setaffinity(id, bytes, wanted) == 0) changed++;
     }
