@@ -1,6 +1,7 @@
 /** `bank_config.json` of a bank folder. */
 import * as v from "valibot";
 import { DotpeError } from "../errors.ts";
+import { clipped } from "../io/clipped.ts";
 import { readJson } from "../io/json.ts";
 
 export interface BankConfig {
@@ -23,16 +24,21 @@ export interface BankConfig {
 export const PREC_VERSION = "phenomx_prec_version";
 
 const MAX_MODES = 16;
+const MAX_HARMONICS = 256;
 /** A not-a-knot cubic spline needs 4; fewer than this many bins cannot follow a signal. */
 export const MIN_BINS = 8;
+/** Relative binning takes hundreds; the tables of some stages grow with the square. */
+const MAX_BINS = 2 ** 14;
 
 const Positive = v.pipe(v.number(), v.finite(), v.gtValue(0));
 const WholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
 const ConfigSchema = v.looseObject({
-  fbin: v.pipe(v.array(Positive), v.minLength(MIN_BINS)),
+  fbin: v.pipe(v.array(Positive), v.minLength(MIN_BINS), v.maxLength(MAX_BINS)),
   f_ref: Positive,
   m_arr: v.optional(v.pipe(v.array(WholeNumber), v.minLength(1), v.maxLength(MAX_MODES))),
-  harmonic_modes: v.optional(v.pipe(v.array(v.strictTuple([WholeNumber, WholeNumber])), v.minLength(1))),
+  harmonic_modes: v.optional(
+    v.pipe(v.array(v.strictTuple([WholeNumber, WholeNumber])), v.minLength(1), v.maxLength(MAX_HARMONICS)),
+  ),
   blocksize: v.pipe(v.number(), v.integer(), v.minValue(1)),
   approximant: v.pipe(v.string(), v.nonEmpty()),
 });
@@ -45,7 +51,7 @@ export function readBankConfig(path: string): BankConfig {
     throw bad(
       path,
       v.getDotPath(issue) ?? "(whole file)",
-      `found ${issue.received}, expected ${expectedBy(issue)}`,
+      `found ${clipped(issue.received)}, expected ${expectedBy(issue)}`,
     );
   }
   const { f_ref, blocksize, approximant, harmonic_modes = null, m_arr: stated, ...rest } = parsed.output;

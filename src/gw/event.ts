@@ -1,6 +1,7 @@
 /** A gravitational-wave event as cogwheel's `EventData.to_npz` writes it. */
 import { basename } from "node:path";
 import { DotpeError } from "../errors.ts";
+import { clipped } from "../io/clipped.ts";
 import { firstNotFinite } from "../io/finite.ts";
 import type { NpyArray } from "../io/npy.ts";
 import { type Npz, openNpz } from "../io/npz.ts";
@@ -67,7 +68,14 @@ function readName(npz: Npz): string {
   if (!npz.has("eventname")) return basename(npz.path).replace(/\.npz$/, "");
   const names = npz.get("eventname").toStrings();
   if (names.length !== 1) throw bad(npz, "eventname", `found ${names.length} names, expected one`);
-  return names[0];
+  const [name] = names;
+  if (clipped(name) !== name)
+    throw bad(
+      npz,
+      "eventname",
+      `found ${clipped(name)}, expected at most 200 characters, none of them a control`,
+    );
+  return name;
 }
 
 function readDetectors(npz: Npz): string[] {
@@ -77,7 +85,7 @@ function readDetectors(npz: Npz): string[] {
   const known: readonly string[] = KNOWN_DETECTORS;
   const unknown = detectors.filter((name) => !known.includes(name));
   if (detectors.length === 0 || unknown.length > 0) {
-    const found = detectors.length === 0 ? "none" : `'${detectors.join("', '")}'`;
+    const found = detectors.length === 0 ? "none" : `'${clipped(detectors.join("', '"))}'`;
     throw bad(npz, "detector_names", `found ${found}, expected some of ${known.join(", ")}`);
   }
   const twice = detectors.find((name, d) => detectors.indexOf(name) !== d);

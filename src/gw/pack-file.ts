@@ -7,6 +7,7 @@
  */
 import * as v from "valibot";
 import { DotpeError } from "../errors.ts";
+import { clipped } from "../io/clipped.ts";
 import { type OpenFile, readAt, withInput } from "../io/input.ts";
 import { parseJson } from "../io/json.ts";
 import { decompress } from "../io/zstd.ts";
@@ -120,7 +121,7 @@ function readHeader(file: OpenFile): { header: PackHeader; end: number } {
   if (!parsed.success) {
     const [{ received, expected, message }] = parsed.issues;
     const field = v.getDotPath(parsed.issues[0]) ?? "(header)";
-    throw bad(path, `field ${field}: found ${received}, expected ${expected ?? message}`);
+    throw bad(path, `field ${field}: found ${clipped(received)}, expected ${expected ?? message}`);
   }
   const header = parsed.output;
   if ((header.mode === "rounded") !== (header.rounding !== null))

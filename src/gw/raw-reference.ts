@@ -1,5 +1,6 @@
 /** The reference as a run of dot_pe had it: its waveform is faded near the merger, and the weights follow from it. */
 import * as v from "valibot";
+import { clipped } from "../io/clipped.ts";
 import { parseJson } from "../io/json.ts";
 import type { Npz } from "../io/npz.ts";
 import type { GridFunction } from "../kernels/setup-table.ts";
@@ -108,7 +109,11 @@ function readParameters(npz: Npz): Parameters {
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;
   const expected = issue.expected ?? issue.message;
-  throw badEntry(npz, `par_dic_0.${v.getDotPath(issue)}`, `found ${issue.received}, expected ${expected}`);
+  throw badEntry(
+    npz,
+    `par_dic_0.${v.getDotPath(issue)}`,
+    `found ${clipped(issue.received)}, expected ${expected}`,
+  );
 }
 
 /** Fit weights and h0 of all detectors together. */

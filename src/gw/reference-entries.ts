@@ -1,5 +1,6 @@
 /** Reading the entries of a `reference.npz`: shapes, finite numbers, and whether it fits the event and the bank. */
 import { DotpeError } from "../errors.ts";
+import { clipped } from "../io/clipped.ts";
 import { firstNotFinite } from "../io/finite.ts";
 import type { NpyArray } from "../io/npy.ts";
 import type { Npz } from "../io/npz.ts";
@@ -63,11 +64,15 @@ export function checkFits(npz: Npz, event: Event, { fbin }: EventBand, mArr: rea
   const detectors = npz.get("detectors").toStrings().join("");
   const expected = event.detectors.join("");
   if (detectors !== expected) {
-    throw unfit(npz, "detectors", `found ${detectors}, expected ${expected} as event ${event.name} has`);
+    throw unfit(
+      npz,
+      "detectors",
+      `found ${clipped(detectors)}, expected ${expected} as event ${event.name} has`,
+    );
   }
   const modes = Array.from(npz.get("m_arr").toFloat64());
   if (modes.join() !== mArr.join()) {
-    throw unfit(npz, "m_arr", `found [${modes}], expected [${mArr}] as the bank has`);
+    throw unfit(npz, "m_arr", `found [${clipped(modes.join())}], expected [${mArr}] as the bank has`);
   }
   const bins = npz.get("fbin").toFloat64();
   if (bins.length !== fbin.length) {

@@ -3,6 +3,7 @@
  * with the raw waveform of a run of dot_pe, from which the weights are computed (`raw-reference.ts`).
  */
 import * as v from "valibot";
+import { clipped } from "../io/clipped.ts";
 import { parseJson } from "../io/json.ts";
 import { encodeNpz, type Npz, type NpzEntry, openNpz } from "../io/npz.ts";
 import type { Kernels } from "../kernels/table.ts";
@@ -115,8 +116,13 @@ function readFrame(npz: Npz, event: Event): NetworkFrame {
   if (!parsed.success) {
     const [issue] = parsed.issues;
     const expected = issue.expected ?? issue.message;
-    throw badEntry(npz, `frame.${v.getDotPath(issue)}`, `found ${issue.received}, expected ${expected}`);
+    throw badEntry(
+      npz,
+      `frame.${v.getDotPath(issue)}`,
+      `found ${clipped(issue.received)}, expected ${expected}`,
+    );
   }
+  checkDetectors(npz, parsed.output, event);
   if (parsed.output.tgps !== event.tgps) {
     throw unfit(
       npz,
@@ -125,6 +131,16 @@ function readFrame(npz: Npz, event: Event): NetworkFrame {
     );
   }
   return parsed.output;
+}
+
+/** One or two of the event's detectors, and one of these. */
+function checkDetectors(npz: Npz, { detectorPair, refDetector }: NetworkFrame, { detectors }: Event): void {
+  const pair = [...detectorPair];
+  const known = `expected of ${detectors.join(", ")}`;
+  if (new Set(pair).size !== pair.length || !pair.every((name) => detectors.includes(name)))
+    throw unfit(npz, "frame.detectorPair", `found ${clipped(detectorPair)}, ${known} one or two`);
+  if (!detectors.includes(refDetector))
+    throw unfit(npz, "frame.refDetector", `found ${clipped(refDetector)}, ${known} one`);
 }
 
 function readWeights(npz: Npz, prefix: string, n_d: number, n_m: number, n_b: number): Weights {

@@ -3,6 +3,7 @@
  * and where each column's buffers lie. All lengths are checked against the file here, before any data are read.
  */
 import { DotpeError } from "../errors.ts";
+import { clipped } from "./clipped.ts";
 import { FlatTable, readInt64 } from "./flatbuffer.ts";
 import { type OpenFile, readAt } from "./input.ts";
 
@@ -36,11 +37,14 @@ export interface ColumnChunk {
 
 export type Codec = "none" | "lz4" | "zstd";
 
+/** Plain numbers, because a file may have very many. Columns are in the schema's order. */
 export interface ArrowBatch {
   n_rows: number;
   codec: Codec;
-  /** In the schema's order. */
-  chunks: ColumnChunk[];
+  /** -1: not stated. */
+  n_null_k: Float64Array;
+  /** Offset in the file and length of each buffer. */
+  spans: Float64Array;
 }
 
 export interface ArrowFile {
@@ -53,6 +57,8 @@ export interface ArrowFile {
 /** More rows than this are refused (2 GiB a column). */
 export const MAX_ROWS = 2 ** 28;
 const MAX_COLUMNS = 4096;
+const MAX_NAME_BYTES = 4096;
+/** Of records, and of dictionaries. */
 const MAX_BATCHES = 2 ** 16;
 const MAX_FOOTER_BYTES = 64 * 2 ** 20;
 const MAGIC = "ARROW1";
@@ -92,20 +98,21 @@ function parse(file: OpenFile): ArrowFile {
   const schema = footer.table(1);
   if (schema === null) throw badFeather(file.path, "it has no schema");
   if (schema.int16(0) !== 0) throw badFeather(file.path, "found big-endian data, expected little-endian");
-  const columns = schema.tables(1).map((field) => parseField(field, file.path));
-  if (columns.length > MAX_COLUMNS) throw badFeather(file.path, `found ${columns.length} columns`);
+  const columns = schema.tables(1, MAX_COLUMNS).map((field) => parseField(field, file.path));
   const dictionaryTypes = new Map(
     columns.flatMap(({ dictionary }) => (dictionary ? [[dictionary.id, dictionary.type]] : [])),
   );
   const dictionaries = new Map<number, ArrowBatch[]>();
-  for (const block of footer.structs(2, BLOCK_BYTES)) {
+  const blocks = [2, 3].map((slot) => readBlocks(file, footer.structs(slot, BLOCK_BYTES)));
+  checkApart(file, blocks.flat());
+  for (const block of blocks[0]) {
     const { id, batch } = parseDictionaryBatch(file, block, dictionaryTypes);
-    dictionaries.set(id, [...(dictionaries.get(id) ?? []), batch]);
+    const known = dictionaries.get(id);
+    if (known === undefined) dictionaries.set(id, [batch]);
+    else known.push(batch);
   }
   const types = columns.map(({ type }) => type);
-  const blocks = footer.structs(3, BLOCK_BYTES);
-  if (blocks.length > MAX_BATCHES) throw badFeather(file.path, `found ${blocks.length} batches`);
-  const batches = blocks.map((block) => {
+  const batches = blocks[1].map((block) => {
     const { header, body } = readMessage(file, block, HEADER_RECORDS);
     return parseBatch(header, body, types, file.path);
   });
@@ -133,7 +140,7 @@ function isMagic(bytes: Uint8Array): boolean {
 }
 
 function parseField(field: FlatTable, path: string): ArrowColumn {
-  const name = field.text(0);
+  const name = field.text(0, MAX_NAME_BYTES);
   const type = parseType(field, name, path);
   const encoding = field.table(4);
   if (encoding === null) return { name, type, dictionary: null };
@@ -159,7 +166,7 @@ function parseType(field: FlatTable, name: string, path: string): ColumnType {
   if (other === undefined) {
     throw badFeather(
       path,
-      `column ${name}: found a nested or unknown type (${code}), expected numbers or text`,
+      `column ${clipped(name)}: found a nested or unknown type (${code}), expected numbers or text`,
     );
   }
   return { kind: "other", name: other[0], n_buffers: other[1] };
@@ -172,19 +179,44 @@ function parseIntType(detail: FlatTable): ColumnType {
   return { kind: "int", bytes, signed: detail.int8(1) !== 0 };
 }
 
+/** Where a message lies, bytes. */
+interface Block {
+  offset: number;
+  metadataBytes: number;
+  bodyBytes: number;
+}
+
+function readBlocks(file: OpenFile, structs: DataView): Block[] {
+  const n = structs.byteLength / BLOCK_BYTES;
+  if (n > MAX_BATCHES) throw badFeather(file.path, `found ${n} batches, expected at most ${MAX_BATCHES}`);
+  return Array.from({ length: n }, (_, k) => {
+    const at = k * BLOCK_BYTES;
+    const offset = readInt64(structs, at);
+    const metadataBytes = structs.getInt32(at + 8, true);
+    const bodyBytes = readInt64(structs, at + 16);
+    const end = offset + metadataBytes + bodyBytes;
+    const isInside = offset >= HEAD_BYTES && metadataBytes >= 8 && bodyBytes >= 0;
+    if (isInside && end <= file.size - TAIL_BYTES) return { offset, metadataBytes, bodyBytes };
+    throw badFeather(file.path, `truncated: a batch lies at bytes ${offset} to ${end}`);
+  });
+}
+
+/** Batches that share bytes could hold far more rows than the file has room for. */
+function checkApart(file: OpenFile, blocks: readonly Block[]): void {
+  let end = 0;
+  for (const { offset, metadataBytes, bodyBytes } of blocks.toSorted((a, b) => a.offset - b.offset)) {
+    if (offset < end) throw badFeather(file.path, `damaged: the batch at byte ${offset} overlaps another`);
+    end = offset + metadataBytes + bodyBytes;
+  }
+}
+
 /** The message at a block: its header table, and the body as a span of the file. */
 function readMessage(
   file: OpenFile,
-  block: DataView,
+  { offset, metadataBytes, bodyBytes }: Block,
   headerType: number,
 ): { header: FlatTable; body: BufferSpan } {
-  const offset = readInt64(block, 0);
-  const metadataBytes = block.getInt32(8, true);
-  const body = { offset: offset + metadataBytes, length: readInt64(block, 16) };
-  const isInside = offset >= HEAD_BYTES && metadataBytes >= 8 && body.length >= 0;
-  if (!isInside || body.offset + body.length > file.size - TAIL_BYTES) {
-    throw badFeather(file.path, `truncated: a batch lies at bytes ${offset} to ${body.offset + body.length}`);
-  }
+  const body = { offset: offset + metadataBytes, length: bodyBytes };
   const bytes = readAt(file, offset, metadataBytes);
   const hasMarker = new DataView(bytes.buffer).getInt32(0, true) === -1;
   const message = FlatTable.root(bytes.subarray(hasMarker ? 8 : 4));
@@ -197,7 +229,7 @@ function readMessage(
 
 function parseDictionaryBatch(
   file: OpenFile,
-  block: DataView,
+  block: Block,
   types: ReadonlyMap<number, ColumnType>,
 ): { id: number; batch: ArrowBatch } {
   const { header, body } = readMessage(file, block, HEADER_DICTIONARY);
@@ -211,33 +243,50 @@ function parseDictionaryBatch(
 function parseBatch(records: FlatTable, body: BufferSpan, types: ColumnType[], path: string): ArrowBatch {
   const n_rows = records.int64(0);
   const nodes = records.structs(1, PAIR_BYTES);
-  const buffers = records.structs(2, PAIR_BYTES).map((pair) => spanOf(pair, body, path));
   if (n_rows < 0 || n_rows > MAX_ROWS) throw badFeather(path, `found a batch of ${n_rows} rows`);
-  if (nodes.length !== types.length) {
-    throw badFeather(path, `found ${nodes.length} columns in a batch, expected ${types.length}`);
+  if (nodes.byteLength !== PAIR_BYTES * types.length) {
+    const n_nodes = nodes.byteLength / PAIR_BYTES;
+    throw badFeather(path, `found ${n_nodes} columns in a batch, expected ${types.length}`);
   }
-  let next = 0;
-  const chunks = types.map((type, k): ColumnChunk => {
-    const n = readInt64(nodes[k], 0);
+  const n_null_k = Float64Array.from(types, (_, k) => {
+    const n = readInt64(nodes, PAIR_BYTES * k);
     if (n !== n_rows) throw badFeather(path, `found ${n} rows in a column of a batch of ${n_rows}`);
-    const own = buffers.slice(next, next + countBuffers(type));
-    if (own.length !== countBuffers(type)) throw badFeather(path, "damaged: a batch lacks buffers");
-    next += own.length;
-    return { n_rows, n_null: readInt64(nodes[k], 8), buffers: own };
+    return readInt64(nodes, PAIR_BYTES * k + 8);
   });
-  return { n_rows, codec: codecOf(records.table(3), path), chunks };
+  const n_buffers = types.reduce((sum, type) => sum + countBuffers(type), 0);
+  const spans = readSpans(records.structs(2, PAIR_BYTES), n_buffers, body, path);
+  return { n_rows, codec: codecOf(records.table(3), path), n_null_k, spans };
 }
 
-function spanOf(pair: DataView, body: BufferSpan, path: string): BufferSpan {
-  const offset = readInt64(pair, 0);
-  const length = readInt64(pair, 8);
-  if (offset < 0 || length < 0 || offset + length > body.length) {
-    throw badFeather(
-      path,
-      `found a buffer at bytes ${offset} to ${offset + length} of a batch of ${body.length}`,
-    );
+/** Offsets in the file and lengths of the first n_buffers buffers. Those that share bytes are refused, as batches are. */
+function readSpans(pairs: DataView, n_buffers: number, body: BufferSpan, path: string): Float64Array {
+  if (pairs.byteLength < PAIR_BYTES * n_buffers) throw badFeather(path, "damaged: a batch lacks buffers");
+  const spans = new Float64Array(2 * n_buffers);
+  let total = 0;
+  for (let k = 0; k < n_buffers; k++) {
+    const offset = readInt64(pairs, PAIR_BYTES * k);
+    const length = readInt64(pairs, PAIR_BYTES * k + 8);
+    if (offset < 0 || length < 0 || offset + length > body.length) {
+      const found = `a buffer at bytes ${offset} to ${offset + length} of a batch of ${body.length}`;
+      throw badFeather(path, `found ${found}`);
+    }
+    total += length;
+    spans[2 * k] = body.offset + offset;
+    spans[2 * k + 1] = length;
   }
-  return { offset: body.offset + offset, length };
+  if (total > body.length)
+    throw badFeather(path, `damaged: found ${total} bytes of buffers in a batch of ${body.length}`);
+  return spans;
+}
+
+/** The part of column k in a batch whose columns have these types. */
+export function chunkOf(batch: ArrowBatch, types: readonly ColumnType[], k: number): ColumnChunk {
+  const first = types.slice(0, k).reduce((sum, type) => sum + countBuffers(type), 0);
+  const buffers = Array.from({ length: countBuffers(types[k]) }, (_, j): BufferSpan => {
+    const at = 2 * (first + j);
+    return { offset: batch.spans[at], length: batch.spans[at + 1] };
+  });
+  return { n_rows: batch.n_rows, n_null: batch.n_null_k[k], buffers };
 }
 
 function countBuffers(type: ColumnType): number {

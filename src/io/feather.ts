@@ -13,8 +13,10 @@ import {
   type Codec,
   type ColumnChunk,
   type ColumnType,
+  chunkOf,
   parseArrowFile,
 } from "./arrow-file.ts";
+import { clipped } from "./clipped.ts";
 import { readInt64 } from "./flatbuffer.ts";
 import { type OpenFile, readAt, withInput } from "./input.ts";
 import { decompressLz4Frame } from "./lz4.ts";
@@ -44,6 +46,11 @@ export interface FeatherTable {
 const MAX_PADDING_BYTES = 64;
 const MAX_TEXT_BYTES = 2 ** 30;
 const PREFIX_BYTES = 8;
+/** What a byte can stand for: a block of ZSTD holds up to 128 KiB and takes 4 bytes at least. */
+const MAX_RATIO = { lz4: 255, zstd: 2 ** 15 } as const;
+/** Output is made in pieces of this size at most, so that a length that is only claimed takes no memory. */
+const MAX_PIECE_BYTES = 2 ** 30;
+const MIN_PIECE_BYTES = 64;
 
 /**
  * Opens a table: only its footer and the batches' headers are read. The file is not kept open.
@@ -52,13 +59,16 @@ const PREFIX_BYTES = 8;
 export function readFeather(path: string): FeatherTable {
   const file = withInput(path, parseArrowFile);
   const names = file.columns.map(({ name }) => name);
-  const twice = names.find((name, k) => names.indexOf(name) !== k);
-  if (twice !== undefined) throw badFeather(path, `found two columns named ${twice}`);
+  const known = new Set<string>();
+  for (const name of names) {
+    if (known.has(name)) throw badFeather(path, `found two columns named ${clipped(name)}`);
+    known.add(name);
+  }
   return {
     path,
     n_rows: file.n_rows,
     names,
-    has: (name) => names.includes(name),
+    has: (name) => known.has(name),
     f64: (name) => withColumn(path, file, name, readNumbers),
     strings: (name) => withColumn(path, file, name, readStrings),
   };
@@ -76,12 +86,13 @@ interface ColumnContext {
 
 function withColumn<T>(path: string, file: ArrowFile, name: string, read: (context: ColumnContext) => T): T {
   const k = file.columns.findIndex((column) => column.name === name);
-  const fail = (message: string) => badFeather(path, `column ${name}: ${message}`);
+  const fail = (message: string) => badFeather(path, `column ${clipped(name)}: ${message}`);
   if (k === -1) {
-    const found = file.columns.map((column) => column.name).join(", ") || "no columns";
+    const found = clipped(file.columns.map((column) => column.name).join(", ")) || "no columns";
     throw badFeather(path, `found ${found}; expected a column ${name}`);
   }
-  const parts = file.batches.map((batch) => ({ chunk: batch.chunks[k], codec: batch.codec }));
+  const types = file.columns.map(({ type }) => type);
+  const parts = file.batches.map((batch) => ({ chunk: chunkOf(batch, types, k), codec: batch.codec }));
   try {
     return withInput(path, (input) => read({ input, file, column: file.columns[k], parts, fail }));
   } catch (error) {
@@ -96,16 +107,27 @@ function readNumbers(context: ColumnContext): Float64Array<ArrayBuffer> {
   if (column.dictionary !== null || type.kind === "text" || type.kind === "other") {
     throw fail(`found ${nameOf(column)}, expected numbers`);
   }
-  const out = new Float64Array(file.n_rows);
+  const neededOf = ({ n_rows }: ColumnChunk) =>
+    type.kind === "bool" ? Math.ceil(n_rows / 8) : n_rows * type.bytes;
+  for (const { chunk, codec } of parts) checkHolds(context, chunk.buffers[1], codec, neededOf(chunk));
+  const isOnePiece = parts.length === 1 && type.kind === "float" && type.bytes === 8;
+  const out = new Float64Array(isOnePiece ? 0 : file.n_rows);
   let row = 0;
   for (const { chunk, codec } of parts) {
     refuseNulls(context, chunk, codec, row);
-    const needed = type.kind === "bool" ? Math.ceil(chunk.n_rows / 8) : chunk.n_rows * type.bytes;
-    const bytes = readBuffer(context, chunk.buffers[1], codec, needed);
+    const bytes = readBuffer(context, chunk.buffers[1], codec, neededOf(chunk));
+    if (isOnePiece) return new Float64Array(bytes.buffer, bytes.byteOffset, chunk.n_rows);
     copyNumbers(bytes, type, out.subarray(row, row + chunk.n_rows), fail);
     row += chunk.n_rows;
   }
   return out;
+}
+
+/** @throws DotpeError if a buffer cannot hold so many bytes, before room is made for what it does hold. */
+function checkHolds(context: ColumnContext, span: BufferSpan, codec: Codec, needed: number): void {
+  const possible =
+    codec === "none" ? span.length : MAX_RATIO[codec] * Math.max(0, span.length - PREFIX_BYTES);
+  if (possible < needed) throw context.fail(`found a buffer of ${span.length} bytes, expected ${needed}`);
 }
 
 function copyNumbers(
@@ -182,9 +204,10 @@ function readCategories(context: ColumnContext, dictionary: { id: number; type: 
   const { type } = dictionary;
   if (type.kind !== "text") throw fail("found categories that are not text, expected text");
   const batches: ArrowBatch[] = file.dictionaries.get(dictionary.id) ?? [];
-  const categories = batches.flatMap(({ chunks, codec }) => {
-    refuseNulls(context, chunks[0], codec, 0);
-    return readTextChunk(context, chunks[0], codec, type.offsetBytes);
+  const categories = batches.flatMap((batch) => {
+    const chunk = chunkOf(batch, [type], 0);
+    refuseNulls(context, chunk, batch.codec, 0);
+    return readTextChunk(context, chunk, batch.codec, type.offsetBytes);
   });
   const codes = readNumbers({ ...context, column: { ...column, dictionary: null }, parts });
   return Array.from(codes, (code, row) => {
@@ -211,9 +234,8 @@ function readBuffer(
   needed: number,
 ): Uint8Array<ArrayBuffer> {
   if (needed === 0) return new Uint8Array(0);
+  checkHolds(context, span, codec, needed);
   if (codec === "none") {
-    if (span.length < needed)
-      throw context.fail(`found a buffer of ${span.length} bytes, expected ${needed}`);
     return readAt(context.input, span.offset, needed);
   }
   const bytes = readAt(context.input, span.offset, span.length);
@@ -230,13 +252,17 @@ function readBuffer(
 function decompressZstd(packed: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   let bytes: Uint8Array;
   try {
-    bytes = zstdDecompressSync(packed, { maxOutputLength: length });
+    // One piece where it can be: pieces are joined, which takes their memory twice.
+    const chunkSize = Math.min(Math.max(length, MIN_PIECE_BYTES), MAX_PIECE_BYTES);
+    bytes = zstdDecompressSync(packed, { maxOutputLength: length, chunkSize });
   } catch (error) {
     throw new RangeError(`ZSTD: ${(error as Error).message}`);
   }
   if (bytes.length !== length)
     throw new RangeError(`ZSTD data hold ${bytes.length} bytes, expected ${length}`);
-  return new Uint8Array(bytes);
+  return bytes.byteOffset % 8 === 0 && bytes.buffer instanceof ArrayBuffer
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, length)
+    : new Uint8Array(bytes);
 }
 
 function nameOf(column: ArrowColumn): string {

@@ -40,10 +40,12 @@ export class FlatTable {
     return at === 0 ? missing : readInt64(this.#view, at);
   }
 
-  text(slot: number): string {
+  /** Of at most `most` bytes: nothing keeps many tables from having one and the same long text. */
+  text(slot: number, most: number): string {
     const start = this.#target(slot);
     if (start === 0) return "";
     const length = this.#view.getUint32(start, true);
+    if (length > most) throw new RangeError(`found a text of ${length} bytes, expected at most ${most}`);
     this.#check(start + 4, length);
     return new TextDecoder().decode(
       new Uint8Array(this.#view.buffer, this.#view.byteOffset + start + 4, length),
@@ -55,22 +57,20 @@ export class FlatTable {
     return at === 0 ? null : new FlatTable(this.#view, at);
   }
 
-  tables(slot: number): FlatTable[] {
+  /** At most `most` tables. */
+  tables(slot: number, most: number): FlatTable[] {
     const { start, length } = this.#vector(slot, 4);
+    if (length > most) throw new RangeError(`found ${length} tables, expected at most ${most}`);
     return Array.from({ length }, (_, k) => {
       const at = start + 4 * k;
       return new FlatTable(this.#view, at + this.#view.getUint32(at, true));
     });
   }
 
-  /** A vector of structs of `structBytes` each: one DataView for each. */
-  structs(slot: number, structBytes: number): DataView[] {
+  /** A vector of structs of `structBytes` each, one after the other. */
+  structs(slot: number, structBytes: number): DataView {
     const { start, length } = this.#vector(slot, structBytes);
-    const base = this.#view.byteOffset + start;
-    return Array.from(
-      { length },
-      (_, k) => new DataView(this.#view.buffer, base + k * structBytes, structBytes),
-    );
+    return new DataView(this.#view.buffer, this.#view.byteOffset + start, length * structBytes);
   }
 
   /** Where the field stands, 0 if it is absent. */

@@ -2,9 +2,11 @@
  * Opening input files: every way in which that can fail is a DotpeError that names the file.
  * Reads are bounded by the file's own size or by a stated limit.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { DotpeError } from "../errors.ts";
 
+/** Without O_NONBLOCK, opening a named pipe waits for somebody to write; without O_NOCTTY, a terminal may become ours. */
+const HOW_TO_OPEN = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 /** One read call moves at most this many bytes (the kernel's limit is just below 2^31). */
 const MAX_READ_BYTES = 2 ** 30;
 
@@ -34,21 +36,27 @@ export function openInput(path: string): OpenFile {
   const stat = fstatSync(fd);
   if (stat.isFile()) return { path, fd, size: stat.size };
   closeSync(fd);
-  throw new DotpeError(
+  throw notRegular(path, stat.isDirectory() ? "a folder" : "a special file");
+}
+
+function notRegular(path: string, found: string): DotpeError {
+  return new DotpeError(
     "noInput",
-    `${path}: found ${stat.isDirectory() ? "a folder" : "a special file"}, expected a regular file`,
+    `${path}: found ${found}, expected a regular file`,
     "Give the path of a file.",
   );
 }
 
 function openDescriptor(path: string): number {
   try {
-    return openSync(path, "r");
+    return openSync(path, HOW_TO_OPEN);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EMFILE" || code === "ENFILE") {
       throw new DotpeError("tryAgain", `${path}: too many open files (${code})`, "Raise `ulimit -n`.");
     }
+    // A socket, or a device that is not there.
+    if (code === "ENXIO" || code === "ENODEV") throw notRegular(path, "a special file");
     const reason = code === "ENOENT" ? "no such file" : code === "EACCES" ? "permission denied" : `${code}`;
     throw new DotpeError("noInput", `${path}: ${reason}`, "Check the path and its permissions.");
   }

@@ -9,6 +9,8 @@ const CONTENT_SIZE = 0x08;
 const DICTIONARY_ID = 0x01;
 const IS_STORED = 0x80000000;
 const MIN_MATCH = 4;
+/** No byte of a frame stands for more (a length of 255 more in a match). */
+const MAX_RATIO = 255;
 /** Longer runs are copied by the engine, shorter ones by a loop. */
 const LONG_RUN = 32;
 
@@ -17,6 +19,7 @@ export function decompressLz4Frame(source: Uint8Array, length: number): Uint8Arr
   const view = new DataView(source.buffer, source.byteOffset, source.byteLength);
   const flags = view.getUint8(4);
   if (view.getUint32(0, true) !== MAGIC || flags >> 6 !== 1) throw new RangeError("not an LZ4 frame");
+  if (length > MAX_RATIO * source.length) throw new RangeError(`an LZ4 frame of ${source.length} bytes`);
   let at = 7 + (flags & CONTENT_SIZE ? 8 : 0) + (flags & DICTIONARY_ID ? 4 : 0);
   const out = new Uint8Array(length);
   let done = 0;

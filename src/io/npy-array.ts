@@ -18,6 +18,9 @@ const READ_NUMBER: Partial<Record<NpyDtype, ItemReader>> = {
   b1: (view, byte) => (view.getUint8(byte) === 0 ? 0 : 1),
 };
 
+/** Code points made into text at once. */
+const PIECE = 4096;
+
 export class NpyArray {
   readonly dtype: NpyDtype;
   readonly shape: readonly number[];
@@ -90,13 +93,18 @@ export class NpyArray {
   }
 
   #readText(view: DataView, byte: number): string {
-    let text = "";
-    for (let at = byte; at < byte + this.#itemBytes; at += 4) {
+    const codePoints: number[] = [];
+    let [n, at] = [0, byte];
+    for (; at < byte + this.#itemBytes; at += 4) {
       const codePoint = view.getUint32(at, true);
       if (codePoint > 0x10ffff) throw this.#bad(`found code point ${codePoint}, expected Unicode text`);
-      text += String.fromCodePoint(codePoint);
+      codePoints.push(codePoint);
+      if (codePoint !== 0) n = codePoints.length;
     }
-    return text.replace(/\0+$/, "");
+    let text = "";
+    for (let k = 0; k < n; k += PIECE)
+      text += String.fromCodePoint(...codePoints.slice(k, Math.min(k + PIECE, n)));
+    return text;
   }
 
   /** A view of the items as doubles; a copy where the bytes are not aligned to 8. */

@@ -1,5 +1,6 @@
 /** The Python dict literal in a .npy header: {'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }. */
 import { DotpeError } from "../errors.ts";
+import { clipped } from "./clipped.ts";
 
 export interface HeaderDict {
   descr: string;
@@ -84,7 +85,7 @@ function asHeader(fields: Map<string, Literal>, where: string): HeaderDict {
 function malformed(where: string, found: string): DotpeError {
   return new DotpeError(
     "badData",
-    `${where}: .npy header: found ${found}`,
+    `${where}: .npy header: found ${clipped(found)}`,
     "Save the file again with numpy.save.",
   );
 }

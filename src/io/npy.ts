@@ -3,6 +3,7 @@
  * Nothing pickled is ever loaded.
  */
 import { DotpeError } from "../errors.ts";
+import { clipped } from "./clipped.ts";
 import { readAt, readInput, withInput } from "./input.ts";
 import { NpyArray } from "./npy-array.ts";
 import { parseHeaderDict } from "./npy-header-dict.ts";
@@ -40,6 +41,9 @@ const PREFIX_BYTES = 12;
 /** What numpy writes for all but the longest headers, and twice that. */
 const USUAL_HEADER_BYTES = 256;
 const MAX_AXES = 32;
+/** Of an array of text: names and settings. As text in memory it takes several times what it takes in the file. */
+const MAX_TEXT_BYTES = 2 ** 22;
+const CODE_POINT_BYTES = 4;
 const PLAIN_DTYPES: ReadonlySet<string> = new Set("f8 f4 i8 i4 i2 i1 u8 u4 u2 u1 b1 c16 c8".split(" "));
 
 /** Product of the axes: 1 for a scalar. */
@@ -59,7 +63,7 @@ export function parseNpyHeader(bytes: Uint8Array, where: string): NpyHeader {
   const text = new TextDecoder("utf-8").decode(bytes.subarray(textStart, dataOffset));
   const dict = parseHeaderDict(text, where);
   const { dtype, itemBytes } = parseDescr(dict.descr, where);
-  checkShape(dict.shape, itemBytes, where);
+  checkShape(dict.shape, dtype, itemBytes, where);
   return { dtype, itemBytes, shape: dict.shape, fortranOrder: dict.fortranOrder, dataOffset };
 }
 
@@ -80,8 +84,9 @@ function headerExtent(bytes: Uint8Array, where: string): { textStart: number; da
 }
 
 function parseDescr(descr: string, where: string): { dtype: NpyDtype; itemBytes: number } {
+  const shown = clipped(descr);
   const match = /^([<>|=])([a-zA-Z])(\d*)$/.exec(descr);
-  if (match === null) throw bad(where, `found dtype '${descr}', expected a plain number or text`);
+  if (match === null) throw bad(where, `found dtype '${shown}', expected a plain number or text`);
   const [, order, kind, size] = match;
   if (kind === "O") {
     throw new DotpeError(
@@ -90,20 +95,25 @@ function parseDescr(descr: string, where: string): { dtype: NpyDtype; itemBytes:
       "Save it as plain numbers or text.",
     );
   }
-  if (order === ">") throw bad(where, `found big-endian dtype '${descr}', expected little-endian`);
-  if (kind === "U") return { dtype: "U", itemBytes: 4 * Number(size) };
+  if (order === ">") throw bad(where, `found big-endian dtype '${shown}', expected little-endian`);
+  if (kind === "U") return { dtype: "U", itemBytes: CODE_POINT_BYTES * Number(size) };
   const dtype = kind + size;
   if (!PLAIN_DTYPES.has(dtype)) {
-    throw bad(where, `found dtype '${descr}', expected one of ${[...PLAIN_DTYPES].join(" ")} U`);
+    throw bad(where, `found dtype '${shown}', expected one of ${[...PLAIN_DTYPES].join(" ")} U`);
   }
   return { dtype: dtype as NpyDtype, itemBytes: Number(size) };
 }
 
-function checkShape(shape: number[], itemBytes: number, where: string): void {
+function checkShape(shape: number[], dtype: NpyDtype, itemBytes: number, where: string): void {
   if (shape.length > MAX_AXES) throw bad(where, `found ${shape.length} axes, expected at most ${MAX_AXES}`);
   const sizes = shape.filter((n) => n > 0);
   if (!Number.isSafeInteger(countItems(sizes) * Math.max(itemBytes, 1))) {
     throw bad(where, `found shape (${shape.join(", ")}): too many bytes`);
+  }
+  // Items of no length take no room in the file, so its length is no limit to them.
+  const textBytes = countItems(shape) * Math.max(itemBytes, CODE_POINT_BYTES);
+  if (dtype === "U" && textBytes > MAX_TEXT_BYTES) {
+    throw bad(where, `found ${textBytes} bytes of text, expected at most ${MAX_TEXT_BYTES}`);
   }
 }
 
@@ -141,6 +151,8 @@ export function decodeNpy(bytes: Uint8Array<ArrayBuffer>, where: string): NpyArr
 
 /** The array of a .npy file. @throws DotpeError noInput, badData. */
 export function readNpy(path: string): NpyArray {
+  // Before a file of any length is read, its header must be right.
+  readNpyHeader(path);
   return decodeNpy(readInput(path, Number.MAX_SAFE_INTEGER), path);
 }
 

@@ -1,5 +1,6 @@
 /** NumPy's .npz: a zip archive of .npy files. Entries are read only when asked for. */
 import { DotpeError } from "../errors.ts";
+import { clipped } from "./clipped.ts";
 import { withInput } from "./input.ts";
 import { decodeNpy, encodeNpy, type NpyArray, type NpyData } from "./npy.ts";
 import { readZipDirectory, readZipEntry, type ZipEntry } from "./zip.ts";
@@ -7,6 +8,8 @@ import { zipBytes } from "./zip-write.ts";
 
 /** An entry may be at most this long once inflated. */
 export const MAX_ENTRY_BYTES = 4 * 2 ** 30;
+/** So many names stand in a message. */
+const MAX_NAMES = 40;
 /** Zip without zip64 extensions ends here. */
 const MAX_ARCHIVE_BYTES = 2 ** 32 - 1;
 /** Of deflate. */
@@ -33,7 +36,8 @@ export function openNpz(path: string, maxEntryBytes = MAX_ENTRY_BYTES): Npz {
   const entries = new Map<string, ZipEntry>();
   for (const entry of withInput(path, readZipDirectory)) {
     const name = entry.name.replace(/\.npy$/, "");
-    if (entries.has(name)) throw new DotpeError("badData", `${path}: found two arrays named ${name}`, REMAKE);
+    if (entries.has(name))
+      throw new DotpeError("badData", `${path}: found two arrays named ${clipped(name)}`, REMAKE);
     entries.set(name, entry);
   }
   return {
@@ -43,11 +47,11 @@ export function openNpz(path: string, maxEntryBytes = MAX_ENTRY_BYTES): Npz {
     get(name) {
       const entry = entries.get(name);
       if (entry === undefined) {
-        const found = [...entries.keys()].join(", ") || "nothing";
+        const found = clipped([...entries.keys()].slice(0, MAX_NAMES).join(", ")) || "nothing";
         throw new DotpeError("badData", `${path}: found ${found}; expected an entry ${name}`, REMAKE);
       }
       const bytes = withInput(path, (file) => readZipEntry(file, entry, maxEntryBytes));
-      return decodeNpy(bytes, `${path}: entry ${name}`);
+      return decodeNpy(bytes, `${path}: entry ${clipped(name)}`);
     },
   };
 }

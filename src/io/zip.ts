@@ -4,9 +4,11 @@
  */
 import { inflateRawSync } from "node:zlib";
 import { DotpeError } from "../errors.ts";
+import { clipped } from "./clipped.ts";
 import { type OpenFile, readAt } from "./input.ts";
 
 export interface ZipEntry {
+  /** As the archive has it: data, never a path. */
   name: string;
   method: "stored" | "deflated";
   crc32: number;
@@ -15,6 +17,8 @@ export interface ZipEntry {
   bytes: number;
   /** Where the entry's local header starts. */
   headerOffset: number;
+  /** Where the next entry starts, or the directory: this one ends before. */
+  end: number;
 }
 
 const END_BYTES = 22;
@@ -23,7 +27,12 @@ const ZIP64_LOCATOR_BYTES = 20;
 const ZIP64_END_BYTES = 56;
 const CENTRAL_BYTES = 46;
 const LOCAL_BYTES = 30;
-const MAX_DIRECTORY_BYTES = 64 * 2 ** 20;
+const MAX_DIRECTORY_BYTES = 2 ** 23;
+const MAX_ENTRIES = 2 ** 16;
+const MAX_NAME_BYTES = 1024;
+/** Output is made in pieces of this size at most, so that a length that is only claimed takes no memory. */
+const MAX_PIECE_BYTES = 2 ** 30;
+const MIN_PIECE_BYTES = 64;
 const FULL16 = 0xffff;
 const FULL32 = 0xffffffff;
 /** Deflate cannot expand its input by more (zlib's documentation). */
@@ -34,15 +43,18 @@ interface Directory {
   offset: number;
   bytes: number;
   n_entries: number;
+  /** Where the record begins that says so. */
+  end: number;
 }
 
 /**
  * The archive's entries, in the order of its central directory.
- * @throws DotpeError badData: not a zip file, truncated, duplicate names, encryption, an unknown method.
+ * @throws DotpeError badData: not a zip file, truncated, duplicate names, entries that overlap, encryption, an unknown method.
  */
 export function readZipDirectory(file: OpenFile): ZipEntry[] {
-  const { offset, bytes, n_entries } = findDirectory(file);
-  if (bytes > MAX_DIRECTORY_BYTES || offset + bytes > file.size || n_entries * CENTRAL_BYTES > bytes) {
+  const { offset, bytes, n_entries, end } = findDirectory(file);
+  const isPossible = offset + bytes <= end && n_entries * CENTRAL_BYTES <= bytes;
+  if (bytes > MAX_DIRECTORY_BYTES || n_entries > MAX_ENTRIES || !isPossible) {
     throw bad(file.path, `the central directory claims ${n_entries} entries in ${bytes} bytes at ${offset}`);
   }
   const view = asView(readAt(file, offset, bytes));
@@ -51,12 +63,25 @@ export function readZipDirectory(file: OpenFile): ZipEntry[] {
   let at = 0;
   for (let k = 0; k < n_entries; k++) {
     const { entry, next } = parseCentral(view, at, file);
-    if (names.has(entry.name)) throw bad(file.path, `found two entries named ${entry.name}`);
+    if (names.has(entry.name)) throw bad(file.path, `found two entries named ${clipped(entry.name)}`);
     names.add(entry.name);
     entries.push(entry);
     at = next;
   }
+  if (at !== bytes) throw bad(file.path, `found ${bytes} bytes of central directory, expected ${at}`);
+  setEnds(entries, offset, file.path);
   return entries;
+}
+
+/** Entries that share bytes could unpack to far more than the archive can hold (D. Fifield, 'A better zip bomb', 2019). */
+function setEnds(entries: readonly ZipEntry[], directoryOffset: number, path: string): void {
+  let end = directoryOffset;
+  for (const entry of entries.toSorted((a, b) => b.headerOffset - a.headerOffset)) {
+    if (entry.headerOffset + LOCAL_BYTES + entry.packedBytes > end)
+      throw bad(path, `entry ${clipped(entry.name)} overlaps what follows it`);
+    entry.end = end;
+    end = entry.headerOffset;
+  }
 }
 
 function findDirectory(file: OpenFile): Directory {
@@ -70,6 +95,7 @@ function findDirectory(file: OpenFile): Directory {
       n_entries: view.getUint16(at + 10, true),
       bytes: view.getUint32(at + 12, true),
       offset: view.getUint32(at + 16, true),
+      end: tailOffset + at,
     };
     const isFull =
       directory.n_entries === FULL16 || directory.bytes === FULL32 || directory.offset === FULL32;
@@ -83,12 +109,14 @@ function findZip64Directory(file: OpenFile, endOffset: number): Directory | null
   if (locatorOffset < 0) return null;
   const locator = asView(readAt(file, locatorOffset, ZIP64_LOCATOR_BYTES));
   if (locator.getUint32(0, true) !== 0x07064b50) return null;
-  const end = asView(readAt(file, safe64(locator, 8, file.path), ZIP64_END_BYTES));
+  const place = safe64(locator, 8, file.path);
+  const end = asView(readAt(file, place, ZIP64_END_BYTES));
   if (end.getUint32(0, true) !== 0x06064b50) throw bad(file.path, "its zip64 end record is missing");
   return {
     n_entries: safe64(end, 32, file.path),
     bytes: safe64(end, 40, file.path),
     offset: safe64(end, 48, file.path),
+    end: place,
   };
 }
 
@@ -102,7 +130,12 @@ function parseCentral(view: DataView, at: number, file: OpenFile): { entry: ZipE
   const next = extraEnd + view.getUint16(at + 32, true);
   if (next > view.byteLength) throw bad(path, "its central directory is damaged");
   const name = textOf(view, at + CENTRAL_BYTES, nameEnd);
-  if (view.getUint16(at + 8, true) & ENCRYPTED) throw bad(path, `entry ${name} is encrypted`);
+  if (nameEnd - at - CENTRAL_BYTES > MAX_NAME_BYTES)
+    throw bad(
+      path,
+      `found a name of ${nameEnd - at - CENTRAL_BYTES} bytes, expected at most ${MAX_NAME_BYTES}`,
+    );
+  if (view.getUint16(at + 8, true) & ENCRYPTED) throw bad(path, `entry ${clipped(name)} is encrypted`);
   const entry: ZipEntry = {
     name,
     method: methodOf(view.getUint16(at + 10, true), name, path),
@@ -110,16 +143,22 @@ function parseCentral(view: DataView, at: number, file: OpenFile): { entry: ZipE
     packedBytes: view.getUint32(at + 20, true),
     bytes: view.getUint32(at + 24, true),
     headerOffset: view.getUint32(at + 42, true),
+    end: 0,
   };
   applyZip64Extra(entry, new DataView(view.buffer, view.byteOffset + nameEnd, extraEnd - nameEnd), path);
   checkSizes(entry, file);
   return { entry, next };
 }
 
-function methodOf(code: number, name: string, path: string): "stored" | "deflated" {
-  if (code === 0) return "stored";
-  if (code === 8) return "deflated";
-  throw bad(path, `entry ${name}: found compression method ${code}, expected 0 (stored) or 8 (deflated)`);
+const METHODS: Readonly<Record<number, ZipEntry["method"]>> = { 0: "stored", 8: "deflated" };
+
+function methodOf(code: number, name: string, path: string): ZipEntry["method"] {
+  const method = METHODS[code];
+  if (method !== undefined) return method;
+  throw bad(
+    path,
+    `entry ${clipped(name)}: found compression method ${code}, expected 0 (stored) or 8 (deflated)`,
+  );
 }
 
 /** The zip64 extra field (id 1) holds, in this order, those of size, packed size, offset that do not fit 32 bits. */
@@ -137,18 +176,18 @@ function applyZip64Extra(entry: ZipEntry, extra: DataView, path: string): void {
     }
     at += 4 + length;
   }
-  throw bad(path, `entry ${entry.name}: its zip64 sizes are missing`);
+  throw bad(path, `entry ${clipped(entry.name)}: its zip64 sizes are missing`);
 }
 
 function checkSizes(entry: ZipEntry, file: OpenFile): void {
   const { name, method, packedBytes, bytes } = entry;
   if (entry.headerOffset + LOCAL_BYTES + packedBytes > file.size) {
-    throw bad(file.path, `truncated: entry ${name} lies beyond the ${file.size} bytes found`);
+    throw bad(file.path, `truncated: entry ${clipped(name)} lies beyond the ${file.size} bytes found`);
   }
   const possible =
     method === "stored" ? packedBytes === bytes : bytes <= MAX_DEFLATE_RATIO * packedBytes + LOCAL_BYTES;
   if (!possible)
-    throw bad(file.path, `entry ${name}: ${packedBytes} ${method} bytes cannot hold ${bytes} bytes`);
+    throw bad(file.path, `entry ${clipped(name)}: ${packedBytes} ${method} bytes cannot hold ${bytes} bytes`);
 }
 
 /**
@@ -156,27 +195,35 @@ function checkSizes(entry: ZipEntry, file: OpenFile): void {
  * @throws DotpeError badData: longer than `maxBytes`, damaged.
  */
 export function readZipEntry(file: OpenFile, entry: ZipEntry, maxBytes: number): Uint8Array<ArrayBuffer> {
+  const name = clipped(entry.name);
   if (entry.bytes > maxBytes) {
-    throw bad(file.path, `entry ${entry.name}: found ${entry.bytes} bytes, expected at most ${maxBytes}`);
+    throw bad(file.path, `entry ${name}: found ${entry.bytes} bytes, expected at most ${maxBytes}`);
   }
   const local = asView(readAt(file, entry.headerOffset, LOCAL_BYTES));
-  if (local.getUint32(0, true) !== 0x04034b50)
-    throw bad(file.path, `entry ${entry.name}: its header is damaged`);
-  const start = entry.headerOffset + LOCAL_BYTES + local.getUint16(26, true) + local.getUint16(28, true);
+  const nameStart = entry.headerOffset + LOCAL_BYTES;
+  const nameBytes = local.getUint16(26, true);
+  const start = nameStart + nameBytes + local.getUint16(28, true);
+  const isWhole = local.getUint32(0, true) === 0x04034b50 && start + entry.packedBytes <= entry.end;
+  if (!isWhole || METHODS[local.getUint16(8, true)] !== entry.method)
+    throw bad(file.path, `entry ${name}: its header is damaged`);
+  const ownName = textOf(asView(readAt(file, nameStart, nameBytes)), 0, nameBytes);
+  if (ownName !== entry.name) throw bad(file.path, `entry ${name}: it calls itself ${clipped(ownName)}`);
   const packed = readAt(file, start, entry.packedBytes);
   const bytes = entry.method === "stored" ? packed : inflate(packed, entry, file.path);
   if (bytes.length !== entry.bytes || Bun.hash.crc32(bytes) !== entry.crc32) {
-    throw bad(file.path, `entry ${entry.name}: damaged: its length or CRC-32 is wrong`);
+    throw bad(file.path, `entry ${name}: damaged: its length or CRC-32 is wrong`);
   }
   return bytes;
 }
 
 function inflate(packed: Uint8Array, entry: ZipEntry, path: string): Uint8Array<ArrayBuffer> {
   try {
-    const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(entry.bytes, 1) });
+    // One piece where it can be: pieces are joined, which takes their memory twice.
+    const chunkSize = Math.min(Math.max(entry.bytes, MIN_PIECE_BYTES), MAX_PIECE_BYTES);
+    const bytes = inflateRawSync(packed, { maxOutputLength: Math.max(entry.bytes, 1), chunkSize });
     return new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength);
   } catch (error) {
-    throw bad(path, `entry ${entry.name}: damaged: ${(error as Error).message}`);
+    throw bad(path, `entry ${clipped(entry.name)}: damaged: ${(error as Error).message}`);
   }
 }
 
