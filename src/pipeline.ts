@@ -9,6 +9,7 @@ import { writeFileAtomic } from "./io/atomic-write.ts";
 import { threadTools } from "./kernels/native.ts";
 import { type Machine, thisMachine } from "./machine/machine.ts";
 import { type Options, toRunKwargs } from "./options.ts";
+import { Relief } from "./relief.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
 import { type StageWork, timingsOf, traceJson } from "./report/timings.ts";
@@ -80,12 +81,14 @@ export async function runInference(
   // They load while the inputs are looked at.
   pool.start();
   try {
-    const session = sessionOf({ options, inputs, pool, report }, surroundings.interrupt ?? new Interrupt());
+    const relief = new Relief(work, pool, options.memoryFraction, machine.allowed, report.warn);
+    const { interrupt = new Interrupt() } = surroundings;
+    const session = sessionOf({ options, inputs, pool, report }, interrupt, relief);
     if (typeof session === "string") return { complete: session };
     const { checkpoint: keeper } = session;
     const progress = new ProgressFile(keeper.folder, report);
     try {
-      const context = { options, inputs, work, pool, report: progress.reporter, clock, keeper };
+      const context = { options, inputs, relief, pool, report: progress.reporter, clock, keeper };
       const summary = await runStages(context, session, imported || undefined, truth);
       session.complete();
       return summary;
@@ -106,11 +109,12 @@ export async function runInference(
 function sessionOf(
   { options, inputs, pool, report }: Pick<Context, "options" | "inputs" | "pool" | "report">,
   interrupt: Interrupt,
+  relief: Relief,
 ) {
   const { banks, event } = inputs;
   const manifest = describeRun(options, banks, { kernel: pool.kernels.name, threads: pool.n_procs });
   const { note, warn } = report;
-  const session = openSession({ options, eventName: event.name, manifest, interrupt, note, warn });
+  const session = openSession({ options, eventName: event.name, manifest, interrupt, relief, note, warn });
   if (typeof session !== "string") interrupt.begin();
   return session;
 }
@@ -229,7 +233,7 @@ async function keptIfItFails<T>({ keep, rows }: Evaluated, keeper: Keeper, actio
 
 /** Stage 5. */
 async function coherent(
-  { options, inputs, work, pool, report, keeper }: Context,
+  { options, inputs, relief, pool, report, keeper }: Context,
   given: Pick<EvaluateInputs, "bins" | "reference" | "accepted" | "order" | "lnlike_j" | "set" | "table">,
   { n_e, log_prior_weights }: ExtrinsicSamples,
   rundir: string,
@@ -241,7 +245,7 @@ async function coherent(
     maxDrop: options.maxBestfitLnlikeDiff,
     bestPerBank: options.compat === "dot_pe",
     seed: options.seed,
-    ...coherentCuts(work, n, n_e),
+    ...coherentCuts(relief.work, n, n_e),
   };
   const { n_int, logPriorWeights } = inputs;
   const evaluated: EvaluateInputs = {

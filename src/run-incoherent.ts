@@ -4,13 +4,14 @@ import type { Reference, SingleReference } from "./gw/reference.ts";
 import { readReference } from "./gw/reference-file.ts";
 import { buildReference, type Search } from "./gw/reference-waveform.ts";
 import type { Options } from "./options.ts";
+import type { Relief } from "./relief.ts";
 import type { Reporter } from "./report/reporter.ts";
 import { paysFirstLook, worthAnotherLook } from "./stages/first-look.ts";
 import { type IncoherentSettings, type Items, planIncoherent } from "./stages/incoherent.ts";
 import { fingerprintOf, type Keeper } from "./stages/keeper.ts";
 import { lookAt } from "./stages/look.ts";
 import { type BankLikelihoods, itemsOf, joined, selectWithin } from "./stages/select.ts";
-import { incoherentCuts, type WorkSettings } from "./stages/settings.ts";
+import { incoherentCuts } from "./stages/settings.ts";
 import type { Inputs } from "./stages/setup.ts";
 import type { Stopwatch } from "./stopwatch.ts";
 import type { Pool } from "./workers/pool.ts";
@@ -19,20 +20,24 @@ import type { Pool } from "./workers/pool.ts";
 export interface Context {
   readonly options: Options;
   readonly inputs: Inputs;
-  readonly work: WorkSettings;
+  /** How the work is cut. */
+  readonly relief: Relief;
   readonly pool: Pool;
   readonly report: Reporter;
   readonly clock: Stopwatch;
   readonly keeper: Keeper;
 }
 
-export async function findReference({ options, inputs, pool, report, work }: Context) {
+export async function findReference({ options, inputs, pool, report, relief }: Context) {
   const { event, band, bins, banks } = inputs;
   if (options.reference !== "native")
     return readReference(options.reference, event, band, bins.mArr, pool.kernels);
   const progress = report.stage("reference waveform", 0, "samples");
   const search: Search = async (reference, items, n_t) => {
-    const plan = incoherentPlan({ options, inputs, work, pool }, reference, items, { n_t, symmetric: true });
+    const plan = incoherentPlan({ options, inputs, relief, pool }, reference, items, {
+      n_t,
+      symmetric: true,
+    });
     await pool.run("incoherent", plan, Math.ceil(items.i_j.length / plan.taskSize));
     return plan;
   };
@@ -42,7 +47,7 @@ export async function findReference({ options, inputs, pool, report, work }: Con
 }
 
 function incoherentPlan(
-  { options, inputs, work, pool }: Pick<Context, "options" | "inputs" | "work" | "pool">,
+  { options, inputs, relief, pool }: Pick<Context, "options" | "inputs" | "relief" | "pool">,
   reference: SingleReference,
   items: Items,
   how: Pick<IncoherentSettings, "n_t" | "symmetric" | "single">,
@@ -51,7 +56,7 @@ function incoherentPlan(
     ...how,
     n_phi: options.nPhiIncoherent ?? options.nPhi,
     dt: 1 / (2 * inputs.event.f[inputs.event.n_f - 1]),
-    ...incoherentCuts(work, items.i_j.length),
+    ...incoherentCuts(relief.work, items.i_j.length),
   };
   return planIncoherent(inputs.bins, reference, items, settings, pool.kernels);
 }

@@ -10,7 +10,7 @@ import { temporaryFolder } from "./io-helpers.ts";
 import { BANK, EVENT, multiplySamples, readBankContent, writeBank } from "./make-inputs.ts";
 
 /** Every file that says nothing of when and how the run was made, by path in the run directory. */
-const UNLIKE = ["run_kwargs.json", "timings.json"];
+const UNLIKE = ["run_kwargs.json", "manifest.json", "timings.json"];
 
 const folder = temporaryFolder();
 

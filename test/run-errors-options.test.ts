@@ -310,8 +310,13 @@ test("a directory that a run has finished is not written again", async () => {
   const args = ["run", EVENT, BANK, ...GIVEN, "--rundir", join(folder, "once")];
   expect((await runBinary(args)).code).toBe(0);
   const summary = readFileSync(join(folder, "once/summary_results.json"));
-  const { code, stderr } = await runBinary(args);
-  expect([code, stderr]).toEqual([EXIT_CODES.cannotCreate, expect.stringContaining("found files in it")]);
+  const same = await runBinary(args);
+  expect([same.code, same.stderr]).toEqual([0, expect.stringContaining("once is complete: nothing to do")]);
+  const other = await runBinary([...args, "--seed", "8"]);
+  expect([other.code, other.stderr]).toEqual([
+    EXIT_CODES.mismatch,
+    expect.stringMatching(/once: begun with other inputs or settings:\n {2}seed: was 3, is 8\n {2}hint:/),
+  ]);
   expect(readFileSync(join(folder, "once/summary_results.json")).equals(summary)).toBe(true);
 });
 

@@ -64,7 +64,8 @@ describe("a run on the fixtures", () => {
     expect(files).toEqual(
       [
         ...["banks", "banks/bank_0", ...ALL_RESULTS, "reference.npz", "response_dpe.npy"],
-        ...["run_kwargs.json", "timings.json", "used_bank_idx.npy", "used_sample_idx.npy"],
+        ...["SHA256SUMS", "manifest.json", "run_kwargs.json", "timings.json"],
+        ...["used_bank_idx.npy", "used_sample_idx.npy"],
       ].sort(),
     );
   });

@@ -161,6 +161,27 @@ export function writeFileAtomic(path: string, content: FileContent): void {
   file.commit(length);
 }
 
+/**
+ * As `writeFileAtomic`, without waiting for the disk: other processes see the old content or the new, but a machine that goes down
+ * may leave an empty file.
+ */
+export function writeFileQuickly(path: string, content: FileContent): void {
+  writePart(path, content).file.rename();
+}
+
+/** Waits until a file, and its name, are on the disk. @throws DotpeError cannotCreate. */
+export function syncFile(path: string): void {
+  orCannotCreate(path, () => {
+    const fd = openSync(path, "r+");
+    try {
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  });
+  syncFolder(dirname(path));
+}
+
 /** Makes a folder, and those above it, if they are not there. @throws DotpeError cannotCreate. */
 export function makeFolder(path: string): void {
   orCannotCreate(path, () => mkdirSync(path, { recursive: true }));

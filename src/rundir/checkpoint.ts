@@ -5,6 +5,7 @@ import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeNpz, type NpzEntry, openNpz } from "../io/npz.ts";
+import type { Relief } from "../relief.ts";
 import type { Keeper, State } from "../stages/keeper.ts";
 
 /** Saving shall take less than one part in so many of the time. */
@@ -22,6 +23,9 @@ export interface CheckpointSettings {
   readonly interrupt: Interrupt;
   /** @throws DotpeError if the directory is no longer this process'. */
   readonly checkIsOurs: () => void;
+  readonly relief: Pick<Relief, "isShort" | "relieve">;
+  /** Before the first state is saved. */
+  readonly beforeFirst: () => void;
   readonly warn: (text: string) => void;
 }
 
@@ -30,6 +34,7 @@ export class Checkpoint implements Keeper {
   private saved = performance.now();
   private isDueAfter: number;
   private hasState = false;
+  private hasSaved = false;
 
   constructor(
     readonly folder: string,
@@ -43,12 +48,15 @@ export class Checkpoint implements Keeper {
   }
 
   isDue(): boolean {
-    return this.isEnding() || performance.now() - this.saved >= this.isDueAfter;
+    return (
+      this.isEnding() || performance.now() - this.saved >= this.isDueAfter || this.settings.relief.isShort()
+    );
   }
 
   goOn(): void {
-    const { signal } = this.settings.interrupt;
-    if (signal === undefined) return;
+    const { interrupt, relief } = this.settings;
+    const { signal } = interrupt;
+    if (signal === undefined) return relief.relieve();
     throw new DotpeError(
       "runAgain",
       `stopped by ${signal}; what is done is saved`,
@@ -68,6 +76,8 @@ export class Checkpoint implements Keeper {
 
   save(name: string, state: State, begun = performance.now()): void {
     this.settings.checkIsOurs();
+    if (!this.hasSaved) this.settings.beforeFirst();
+    this.hasSaved = true;
     const entries = Object.entries(state).map(([of, values]) => entryOf(of, values));
     const run: NpzEntry = { name: RUN, shape: [], dtype: "U", data: [this.settings.run] };
     writeFileAtomic(this.path(name), encodeNpz([run, ...entries]));

@@ -6,10 +6,11 @@ import * as v from "valibot";
 import { version } from "../../package.json";
 import { DotpeError } from "../errors.ts";
 import type { Bank } from "../gw/bank.ts";
-import { writeFileAtomic } from "../io/atomic-write.ts";
+import { syncFile, writeFileQuickly } from "../io/atomic-write.ts";
 import { readJson } from "../io/json.ts";
 import { givenOptions, type Options, resultOptions } from "../options.ts";
 import { changedInputs, INPUTS, identifyInputs } from "./input-identity.ts";
+import { isBlank } from "./owner.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 const FORMAT = 1;
@@ -52,8 +53,10 @@ export function describeRun(
   };
 }
 
+/** Whether there is one; an empty file is none. */
 export function hasManifest(rundir: string): boolean {
-  return existsSync(join(rundir, MANIFEST_FILE));
+  const path = join(rundir, MANIFEST_FILE);
+  return existsSync(path) && !isBlank(path);
 }
 
 /** @throws DotpeError noInput, badData. */
@@ -69,9 +72,14 @@ export function readManifest(rundir: string): Manifest {
   );
 }
 
-/** @throws DotpeError cannotCreate. */
+/** Without waiting for the disk: `syncManifest` does. @throws DotpeError cannotCreate. */
 export function writeManifest(rundir: string, manifest: Manifest): void {
-  writeFileAtomic(join(rundir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
+  writeFileQuickly(join(rundir, MANIFEST_FILE), `${JSON.stringify(manifest, null, 1)}\n`);
+}
+
+/** @throws DotpeError cannotCreate. */
+export function syncManifest(rundir: string): void {
+  syncFile(join(rundir, MANIFEST_FILE));
 }
 
 /** What keeps a run from going on: one line for each difference. */

@@ -11,7 +11,8 @@ import { existsSync, linkSync, readdirSync, readFileSync, readlinkSync, rmSync }
 import { join } from "node:path";
 import * as v from "valibot";
 import { DotpeError } from "../errors.ts";
-import { writeFileAtomic } from "../io/atomic-write.ts";
+import { syncFile, writeFileAtomic, writeFileQuickly } from "../io/atomic-write.ts";
+import { readInput } from "../io/input.ts";
 import { readJson } from "../io/json.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { isRunning, thisProcess } from "../machine/process-identity.ts";
@@ -45,6 +46,8 @@ export interface Attempt {
   /** Undefined: its file cannot be read. */
   readonly owner: Owner | undefined;
   readonly end: End | undefined;
+  /** Its file is empty: the machine went down before the disk had it. */
+  readonly isLost: boolean;
 }
 
 /** What this process did in the directory. */
@@ -72,8 +75,21 @@ export function attemptsOf(folder: string): Attempt[] {
       number,
       owner: readOr(join(folder, nameOf(number)), OWNER),
       end: readOr(join(folder, endOf(number)), END),
+      isLost: isBlank(join(folder, nameOf(number))),
     }));
 }
+
+/** Whether a file holds nothing, or zeros alone: what a machine that goes down leaves of one that the disk did not have. */
+export function isBlank(path: string): boolean {
+  try {
+    return readInput(path, MOST_BYTES).every((byte) => byte === 0);
+  } catch {
+    return false;
+  }
+}
+
+/** Of a file that tells who an owner is. */
+const MOST_BYTES = 2 ** 20;
 
 function readOr<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {
   try {
@@ -87,7 +103,7 @@ function readOr<const S extends v.GenericSchema>(path: string, schema: S): v.Inf
 /** Who holds the directory: the last attempt, unless it has ended. */
 export function holderOf(attempts: readonly Attempt[], me = thisOwner(0)): Attempt | undefined {
   const last = attempts.at(-1);
-  if (last === undefined || last.end !== undefined) return undefined;
+  if (last === undefined || last.end !== undefined || last.isLost) return undefined;
   return last.owner !== undefined && hasEnded(last.owner, me) ? undefined : last;
 }
 
@@ -122,7 +138,7 @@ export function claim(folder: string, threads: number, unlock = false): Claim {
 function make(folder: string, number: number, me: Owner): boolean {
   const path = join(folder, nameOf(number));
   const own = join(folder, `.${process.pid}-${Bun.randomUUIDv7()}.owner`);
-  writeFileAtomic(own, `${JSON.stringify(me, null, 1)}\n`);
+  writeFileQuickly(own, `${JSON.stringify(me, null, 1)}\n`);
   try {
     linkSync(own, path);
     return true;
@@ -139,6 +155,11 @@ function make(folder: string, number: number, me: Owner): boolean {
   } finally {
     rmSync(own, { force: true });
   }
+}
+
+/** Waits until the disk has this process' file: before anything is saved that it stands for. */
+export function syncOwner(folder: string, number: number): void {
+  syncFile(join(folder, nameOf(number)));
 }
 
 /** Says how this process left. @param how in a few words */

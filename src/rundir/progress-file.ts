@@ -1,7 +1,8 @@
 /** How far a run is, in a file that `dotpe-hpc status` reads. Nothing depends on it. */
-import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
+import { DotpeError } from "../errors.ts";
+import { writeFileQuickly } from "../io/atomic-write.ts";
 import { residentMB } from "../machine/memory.ts";
 import type { Reporter, StageProgress } from "../report/reporter.ts";
 
@@ -59,7 +60,7 @@ export class ProgressFile {
     };
   }
 
-  /** Without waiting for the disk: a file that is lost is written again. Never throws. */
+  /** What cannot be written is left out. */
   write(): void {
     const time = performance.now();
     const progress: Progress = {
@@ -69,13 +70,10 @@ export class ProgressFile {
       memoryMB: residentMB(),
       at: new Date().toISOString(),
     };
-    const path = join(this.folder, PROGRESS_FILE);
-    const own = join(this.folder, `.${PROGRESS_FILE}.${process.pid}.part`);
     try {
-      writeFileSync(own, `${JSON.stringify(progress)}\n`);
-      renameSync(own, path);
-    } catch {
-      rmSync(own, { force: true });
+      writeFileQuickly(join(this.folder, PROGRESS_FILE), `${JSON.stringify(progress)}\n`);
+    } catch (error) {
+      if (!(error instanceof DotpeError)) throw error;
     }
   }
 

@@ -12,7 +12,7 @@ import type { ExtrinsicSamples } from "../stages/extrinsic.ts";
 import type { BankResult, CoherentRows, Posterior } from "../stages/posterior.ts";
 import type { Pool } from "../workers/pool.ts";
 import { makeFolder } from "./rundir.ts";
-import { hashFiles, writeSums } from "./sums.ts";
+import { formatSums, hashFiles, SUMS_FILE } from "./sums.ts";
 
 /** Stage 2 of one bank: the samples that passed. */
 export interface IncoherentFiles {
@@ -91,12 +91,14 @@ export async function writeResults(
     });
     for (const name of ABOUT_THE_RUN) sums.delete(join(rundir, name));
     sums.set(join(rundir, SUMMARY_FILE), sha256Of(summary));
-    writeSums(rundir, sums);
+    // The last to get its name.
+    set.write(join(rundir, SUMS_FILE), formatSums(rundir, sums));
+    set.write(join(rundir, SUMMARY_FILE), summary);
+    await set.commit();
   } catch (error) {
     set.discard();
     throw error;
   }
-  writeFileAtomic(join(rundir, SUMMARY_FILE), summary);
 }
 
 export function writeRunKwargs(

@@ -4,9 +4,17 @@ import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
 import type { Options } from "../options.ts";
+import { printable } from "../report/format.ts";
 import { canGoOn } from "../stages/keeper.ts";
-import { Checkpoint } from "./checkpoint.ts";
-import { differences, hasManifest, type Manifest, readManifest, writeManifest } from "./manifest.ts";
+import { Checkpoint, type CheckpointSettings } from "./checkpoint.ts";
+import {
+  differences,
+  hasManifest,
+  type Manifest,
+  readManifest,
+  syncManifest,
+  writeManifest,
+} from "./manifest.ts";
 import { moreKills } from "./oom.ts";
 import {
   type Attempt,
@@ -17,6 +25,7 @@ import {
   describe,
   holderOf,
   release,
+  syncOwner,
 } from "./owner.ts";
 import { SUMMARY_FILE } from "./results.ts";
 import { CHECKPOINT_FOLDER, createRundir, discardRundir, eventFolder, numberedRundirs } from "./rundir.ts";
@@ -30,6 +39,7 @@ export interface SessionSettings {
   /** What this process would begin the run with. */
   readonly manifest: Manifest;
   readonly interrupt: Interrupt;
+  readonly relief: CheckpointSettings["relief"];
   readonly note: (text: string) => void;
   readonly warn: (text: string) => void;
 }
@@ -54,7 +64,12 @@ export function openSession(settings: SessionSettings): Session | string {
   const made: string[] = [];
   const fresh = createRundir({ ...options, eventName }, made);
   const session = begin(fresh, settings, manifest, made);
-  writeManifest(fresh, manifest);
+  try {
+    writeManifest(fresh, manifest);
+  } catch (error) {
+    session.leave(error);
+    throw error;
+  }
   return session;
 }
 
@@ -173,10 +188,14 @@ export class Session {
   }
 
   private checkpointOf({ run }: Manifest): Checkpoint {
-    const { options, interrupt, warn } = this.settings;
+    const { options, interrupt, relief, warn } = this.settings;
     return new Checkpoint(this.folder, {
-      ...{ run, interval: options.checkpointInterval, interrupt, warn },
-      checkIsOurs: () => checkIsOurs(this.folder, this.claimed.number),
+      ...{ run, interval: options.checkpointInterval, interrupt, relief, warn },
+      checkIsOurs: () => this.checkIsOurs(),
+      beforeFirst: () => {
+        syncOwner(this.folder, this.claimed.number);
+        syncManifest(this.rundir);
+      },
     });
   }
 
@@ -199,8 +218,9 @@ export class Session {
       const path = join(entry.parentPath, entry.name);
       if (!entry.name.endsWith(`.${this.keeper.tag}.part`)) rmSync(path, { force: true });
       else if (this.settings.options.unlock) {
-        copyFileSync(path, `${path}.copy`);
-        renameSync(`${path}.copy`, path);
+        const copy = path.replace(/part$/, "copy.part");
+        copyFileSync(path, copy);
+        renameSync(copy, path);
       }
     }
   }
@@ -234,7 +254,7 @@ export class Session {
 
 function howItEnded({ owner, end, number }: Attempt): string {
   const who = owner === undefined ? `process ${number}` : describe(owner);
-  return end === undefined ? `${who}, left no word` : `${who}: ${end.how}`;
+  return printable(end === undefined ? `${who}, left no word` : `${who}: ${end.how}`);
 }
 
 /** Of a process that was killed: whether memory was lacking, and what to do. */

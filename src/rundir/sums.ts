@@ -1,6 +1,5 @@
 /** SHA256SUMS of a run directory: lines as sha256sum writes and checks them. */
-import { join, relative } from "node:path";
-import { writeFileAtomic } from "../io/atomic-write.ts";
+import { relative } from "node:path";
 import type { Pool } from "../workers/pool.ts";
 import type { FileSum, HashPlan } from "./hash-job.ts";
 
@@ -11,9 +10,9 @@ export async function hashFiles(pool: Pool, files: HashPlan["files"]): Promise<F
   return (await pool.run("hash", { files }, files.length)).flat();
 }
 
-/** @param sums by path, in any order. @throws DotpeError cannotCreate. */
-export function writeSums(rundir: string, sums: ReadonlyMap<string, string>): void {
+/** @param sums by path, in any order */
+export function formatSums(rundir: string, sums: ReadonlyMap<string, string>): string {
   const lines = [...sums].map(([path, sum]) => ({ name: relative(rundir, path), sum }));
   lines.sort((a, b) => (a.name < b.name ? -1 : 1));
-  writeFileAtomic(join(rundir, SUMS_FILE), lines.map(({ name, sum }) => `${sum}  ${name}\n`).join(""));
+  return lines.map(({ name, sum }) => `${sum}  ${name}\n`).join("");
 }

@@ -133,7 +133,8 @@ type ColumnName = (typeof BANK_SCHEMA)[number]["name"];
 
 /** Columns of a batch that `BatchEncoder` made, decoded when they are asked for. */
 export class BatchReader {
-  private readonly buffers: DataView[];
+  /** (offset, length) of each, 64-bit integers. */
+  private readonly buffers: DataView;
   private readonly body: Uint8Array;
 
   constructor(bytes: Uint8Array, metadataBytes: number) {
@@ -156,9 +157,9 @@ export class BatchReader {
 
   /** At an offset that is a multiple of 8. */
   private unpacked(name: ColumnName): Uint8Array {
-    const span = this.buffers[2 * BANK_SCHEMA.findIndex((one) => one.name === name) + 1];
-    const start = readInt64(span, 0);
-    const packed = this.body.subarray(start + PREFIX_BYTES, start + readInt64(span, 8));
+    const at = 16 * (2 * BANK_SCHEMA.findIndex((one) => one.name === name) + 1);
+    const start = readInt64(this.buffers, at);
+    const packed = this.body.subarray(start + PREFIX_BYTES, start + readInt64(this.buffers, at + 8));
     const prefix = new DataView(this.body.buffer, this.body.byteOffset + start, PREFIX_BYTES);
     const isPlain = readInt64(prefix, 0) === -1;
     const bytes = isPlain ? packed : Bun.zstdDecompressSync(packed as Uint8Array<ArrayBuffer>);

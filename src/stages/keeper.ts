@@ -9,7 +9,7 @@ export interface Keeper {
   isDue(): boolean;
   /** Whether the run is to end as soon as it can. */
   isEnding(): boolean;
-  /** Between two jobs. @throws DotpeError runAgain if the run is to end here. */
+  /** Between two jobs: makes the work smaller if memory runs short. @throws DotpeError runAgain if the run is to end here. */
   goOn(): void;
   /**
    * Replaces the state of this name; all of it or nothing.

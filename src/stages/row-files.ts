@@ -86,7 +86,7 @@ export interface ChunkPlace extends BatchPlace {
 
 export type WhichFile = "bank" | "merged";
 
-export function placeOf({ places }: RowProgress, c: number, file: WhichFile): ChunkPlace {
+export function placeOf({ places }: Pick<RowProgress, "places">, c: number, file: WhichFile): ChunkPlace {
   const at = (2 * c + (file === "bank" ? 0 : 1)) * N_P;
   const [n_rows, offset, metadataBytes, bodyBytes, lnPosteriorAt, weightsAt, checksum] = places.subarray(
     at,
@@ -127,7 +127,7 @@ export class RowFiles {
   /** Empties the files and begins them. */
   begin(progress: RowProgress): void {
     this.all.forEach((file, f) => {
-      const head = fileHead(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS);
+      const head = headOf(f);
       file.truncate(0);
       writeAt(file, head, 0);
       progress.bytes_f[f] = head.length;
@@ -144,7 +144,7 @@ export class RowFiles {
    */
   takeUp(progress: RowProgress, grid: ChunkGrid, bank_j: Int32Array): boolean {
     const { turn, bytes_f } = progress;
-    if (this.all.some((file, f) => file.size() < bytes_f[f])) return false;
+    if (this.all.some((file, f) => file.size() < bytes_f[f] || !holdsHead(file, f))) return false;
     this.all.forEach((file, f) => {
       file.truncate(bytes_f[f]);
     });
@@ -198,18 +198,37 @@ export class RowFiles {
   }
 }
 
-function holds(file: PartFile, place: ChunkPlace): boolean {
+/** What stands in a file before its first chunk: in the merged one (f = 0), or in that of a bank. */
+export function headOf(f: number): Uint8Array<ArrayBuffer> {
+  return fileHead(f === 0 ? MERGED_COLUMNS : BANK_COLUMNS);
+}
+
+type ReadFile = Pick<PartFile, "fd" | "path">;
+
+export function holdsHead(file: ReadFile, f: number): boolean {
+  const head = headOf(f);
+  const bytes = new Uint8Array(head.length);
+  return canRead(file, bytes, 0) && Buffer.compare(bytes, head) === 0;
+}
+
+/** Whether a chunk stands where it was counted, as it was written. */
+export function holds(file: ReadFile, place: ChunkPlace): boolean {
   const { n_rows, offset, metadataBytes, bodyBytes, weightsAt, checksum } = place;
   if (n_rows === 0) return true;
   const bytes = new Uint8Array(metadataBytes + bodyBytes);
-  try {
-    readInto(file, bytes, offset);
-  } catch {
-    return false;
-  }
+  if (!canRead(file, bytes, offset)) return false;
   const [metadata, body] = [bytes.subarray(0, metadataBytes), bytes.subarray(metadataBytes)];
   body.fill(0, weightsAt, weightsAt + 8 * n_rows);
   return checksumOf(metadata, body) === checksum;
+}
+
+function canRead(file: ReadFile, bytes: Uint8Array, offset: number): boolean {
+  try {
+    readInto(file, bytes, offset);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a chunk has for the files, ready for its turn. */

@@ -103,6 +103,12 @@ export class Pool {
     if (this.isStarted) this.sit();
   }
 
+  /** The first `n` threads go on, the others end. Call it while no job runs. */
+  shrink(n: number): void {
+    this.seats = this.seats.slice(0, n);
+    for (const thread of this.threads.splice(n)) thread.close();
+  }
+
   private sit(): void {
     if (this.n_procs === 1) return;
     const { recycle = Number.POSITIVE_INFINITY } = this.settings;
