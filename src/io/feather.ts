@@ -40,6 +40,8 @@ export interface FeatherTable {
   f64(name: string): Float64Array<ArrayBuffer>;
   /** A column of text, plain or categorical. @throws DotpeError badData: no such column, not text, nulls. */
   strings(name: string): string[];
+  /** The table as several, one after the other: of whole batches, `n_rows` rows at most where they are shorter than that. */
+  pieces(n_rows: number): FeatherTable[];
 }
 
 /** Writers may pad a buffer's end. */
@@ -64,6 +66,15 @@ export function readFeather(path: string): FeatherTable {
     if (known.has(name)) throw badFeather(path, `found two columns named ${clipped(name)}`);
     known.add(name);
   }
+  return tableOf(path, file, names, known);
+}
+
+function tableOf(
+  path: string,
+  file: ArrowFile,
+  names: readonly string[],
+  known: ReadonlySet<string>,
+): FeatherTable {
   return {
     path,
     n_rows: file.n_rows,
@@ -71,7 +82,22 @@ export function readFeather(path: string): FeatherTable {
     has: (name) => known.has(name),
     f64: (name) => withColumn(path, file, name, readNumbers),
     strings: (name) => withColumn(path, file, name, readStrings),
+    pieces: (n_rows) => piecesOf(file, n_rows).map((piece) => tableOf(path, piece, names, known)),
   };
+}
+
+function piecesOf(file: ArrowFile, most: number): ArrowFile[] {
+  const pieces: ArrowFile[] = [];
+  for (const batch of file.batches) {
+    const last = pieces.at(-1);
+    if (last === undefined || last.n_rows + batch.n_rows > most)
+      pieces.push({ ...file, batches: [batch], n_rows: batch.n_rows });
+    else {
+      last.batches.push(batch);
+      last.n_rows += batch.n_rows;
+    }
+  }
+  return pieces;
 }
 
 /** What a column's reader is given. */
@@ -140,14 +166,24 @@ function copyNumbers(
     for (let k = 0; k < out.length; k++) out[k] = (bytes[k >> 3] >> (k & 7)) & 1;
     return;
   }
-  const values = typedView(bytes, type, out.length);
-  if (!(values instanceof BigInt64Array) && !(values instanceof BigUint64Array)) {
-    out.set(values);
-    return;
-  }
+  if (type.kind === "int" && type.bytes === 8) copyInt64(bytes, type.signed, out, fail);
+  else out.set(typedView(bytes, type, out.length));
+}
+
+/** From their halves: a bigint for each would take several times the memory of the column. */
+function copyInt64(
+  bytes: Uint8Array<ArrayBuffer>,
+  signed: boolean,
+  out: Float64Array,
+  fail: (message: string) => DotpeError,
+): void {
+  const low = new Uint32Array(bytes.buffer, bytes.byteOffset, 2 * out.length);
+  const high = new (signed ? Int32Array : Uint32Array)(bytes.buffer, bytes.byteOffset, 2 * out.length);
   for (let k = 0; k < out.length; k++) {
-    out[k] = Number(values[k]);
-    if (!Number.isSafeInteger(out[k])) throw fail(`found ${values[k]} in row ${k} of a batch: beyond 2^53`);
+    out[k] = 2 ** 32 * high[2 * k + 1] + low[2 * k];
+    if (Number.isSafeInteger(out[k])) continue;
+    const found = (BigInt(high[2 * k + 1]) << 32n) + BigInt(low[2 * k]);
+    throw fail(`found ${found} in row ${k} of a batch: beyond 2^53`);
   }
 }
 
@@ -158,10 +194,10 @@ function typedView(bytes: Uint8Array<ArrayBuffer>, type: ColumnType, n: number) 
       ? new Float64Array(buffer, byteOffset, n)
       : new Float32Array(buffer, byteOffset, n);
   }
-  if (type.kind !== "int") throw new RangeError("not a column of numbers");
+  if (type.kind !== "int" || type.bytes === 8) throw new RangeError("not a column of numbers");
   const arrays = type.signed
-    ? { 1: Int8Array, 2: Int16Array, 4: Int32Array, 8: BigInt64Array }
-    : { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array, 8: BigUint64Array };
+    ? { 1: Int8Array, 2: Int16Array, 4: Int32Array }
+    : { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
   return new arrays[type.bytes](buffer, byteOffset, n);
 }
 
@@ -191,12 +227,16 @@ function readTextChunk(
   const end = offsetOf(chunk.n_rows);
   if (end < 0 || end > MAX_TEXT_BYTES) throw context.fail(`found ${end} bytes of text in a batch`);
   const text = readBuffer(context, chunk.buffers[2], codec, end);
-  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  return Array.from({ length: chunk.n_rows }, (_, k) => {
-    const [from, to] = [offsetOf(k), offsetOf(k + 1)];
+  // Nothing but the text is made for a row: columns have millions.
+  const characters = Buffer.from(text.buffer, text.byteOffset, text.byteLength);
+  const out = new Array<string>(chunk.n_rows);
+  for (let k = 0; k < out.length; k++) {
+    const from = offsetOf(k);
+    const to = offsetOf(k + 1);
     if (from < 0 || to < from || to > end) throw context.fail("damaged: its text offsets go backwards");
-    return decoder.decode(text.subarray(from, to));
-  });
+    out[k] = characters.toString("utf8", from, to);
+  }
+  return out;
 }
 
 function readCategories(context: ColumnContext, dictionary: { id: number; type: ColumnType }): string[] {
