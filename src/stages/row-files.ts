@@ -16,7 +16,7 @@ import { type ChunkGrid, chunkAt } from "./chunks.ts";
 export type SharedFile = Pick<PartFile, "fd" | "path">;
 
 /** Numbers of a `ChunkPlace`. */
-const N_P = 7;
+export const N_P = 7;
 
 /** Everything that a pass over the chunks leaves; all on shared memory. */
 export interface RowProgress {

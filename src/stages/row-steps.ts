@@ -22,7 +22,7 @@ const MARGIN = 1;
 /** A pass is taken up again so many times after a fault of the machine. */
 const MOST_FAULTS = 3;
 
-const STEPS = ["scan", "rows", "count"] as const;
+export const STEPS = ["scan", "rows", "count"] as const;
 type Step = (typeof STEPS)[number];
 
 /** Name of the saved state: where the steps are, and what the one that runs has. */
