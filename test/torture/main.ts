@@ -4,13 +4,13 @@
  *                            [--scratch FOLDER] [--point SCENARIO POINT]
  * --points: of each kind, in each scenario (40). --point repeats one; its folder stays if it fails.
  */
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BINARY } from "../helpers.ts";
 import { compileInjector } from "./inject.ts";
-import { type Arena, type Outcome, ordeal, type Undisturbed, undisturbed } from "./ordeal.ts";
+import { type Arena, commandsOf, type Outcome, ordeal, type Undisturbed, undisturbed } from "./ordeal.ts";
 import { faultPoints, killPoints, momentPoints, randomOf, signalPoints } from "./point.ts";
 import { allScenarios, type Scenario } from "./scenarios.ts";
 import { formatTable, listFindings } from "./table.ts";
@@ -28,14 +28,19 @@ const { values, positionals } = parseArgs({
   },
 });
 
+if (values.scratch !== undefined) mkdirSync(values.scratch, { recursive: true });
 const scratch = realpathSync(values.scratch ?? mkdtempSync(join(tmpdir(), "dotpe-torture-")));
 const compiled = compileInjector(join(scratch, "injector"));
 const injector = "path" in compiled ? compiled.path : undefined;
 if ("reason" in compiled) console.log(`skipped, since ${compiled.reason}: kills and faults at system calls`);
 const seed = Number(values.seed);
-const arena: Arena = { binary: realpathSync(values.binary), scratch, injector, seed, limit: 120 };
+const binary = realpathSync(values.binary);
+const arena: Arena = { binary, scratch, injector, seed, commands: commandsOf(binary), limit: 120 };
 
-const known = allScenarios([await secondBank()]);
+const untried = ["status", "verify"].filter((name) => !arena.commands.includes(name));
+if (untried.length > 0) console.log(`skipped, since the program has no such command: ${untried.join(", ")}`);
+
+const known = allScenarios();
 const wanted = values.point
   ? [positionals[0]]
   : (values.scenario?.split(",") ?? known.map(({ name }) => name));
@@ -83,12 +88,4 @@ async function inTurns(points: readonly string[], action: (point: string) => Pro
     for (let next = left.shift(); next !== undefined; next = left.shift()) await action(next);
   };
   await Promise.all(Array.from({ length: Math.max(1, Math.floor(availableParallelism() / 2)) }, one));
-}
-
-/** A small bank of another kind of waveforms, of the same bins as the fixture. */
-async function secondBank(): Promise<string> {
-  const bank = join(scratch, "second-bank");
-  if (existsSync(bank)) return bank;
-  mkdirSync(scratch, { recursive: true });
-  return bank;
 }

@@ -110,10 +110,12 @@ function spread<T>(items: readonly T[], n: number, random: () => number): T[] {
 
 /** About `n` points of death, over the calls of an undisturbed run; Infinity: every call, before, after and without power. */
 export function killPoints(calls: readonly Call[], n: number, random: () => number): string[] {
-  const every = calls
-    .filter(({ ofMaps, name }) => !ofMaps && ![...READS, ...CLOSES].includes(name))
-    .flatMap(({ number }) => KILLS.map((kill) => `${kill}@${number}`));
-  return spread(every, n, random);
+  const writes = calls.filter(({ ofMaps, name }) => !ofMaps && ![...READS, ...CLOSES].includes(name));
+  if (n >= KILLS.length * writes.length)
+    return writes.flatMap(({ number }) => KILLS.map((kill) => `${kill}@${number}`));
+  const chosen = Array.from({ length: Math.ceil(n / writes.length) }, () => spread(writes, n, random)).flat();
+  const first = Math.floor(random() * KILLS.length);
+  return chosen.slice(0, n).map(({ number }, k) => `${KILLS[(first + k) % KILLS.length]}@${number}`);
 }
 
 export const momentPoints = (n: number, random: () => number) =>
@@ -124,7 +126,9 @@ export const momentPoints = (n: number, random: () => number) =>
  * run and some in one that goes on. Infinity: every fault at every call.
  */
 export function faultPoints(calls: readonly Call[], n: number, random: () => number): string[] {
-  const names = Object.keys(FAULTS);
+  const all = Object.keys(FAULTS);
+  const first = Math.floor(random() * all.length);
+  const names = [...all.slice(first), ...all.slice(0, first)];
   return names.flatMap((name, k) => {
     const can = calls.filter((call) => FAULTS[name].calls.includes(call.name));
     const share = Math.floor(n / names.length) + (k < n % names.length ? 1 : 0);
