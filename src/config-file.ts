@@ -5,7 +5,9 @@ import { clipped } from "./io/clipped.ts";
 import { readInput } from "./io/input.ts";
 import { parseJson } from "./io/json.ts";
 
-const MAX_CONFIG_BYTES = 2 ** 20;
+const MAX_JSON_BYTES = 2 ** 20;
+/** Its parser takes seconds for a megabyte. */
+const MAX_YAML_BYTES = 2 ** 18;
 /** No option has a longer name. */
 const MAX_NAME = 100;
 
@@ -26,8 +28,9 @@ export function readConfig(
   known: readonly FlagSpec[],
   notNeeded: Readonly<Record<string, string>>,
 ): ConfigEntry[] {
-  const bytes = readInput(path, MAX_CONFIG_BYTES);
-  const content = path.toLowerCase().endsWith(".json") ? parseJson(bytes, path) : parseYaml(bytes, path);
+  const isJson = path.toLowerCase().endsWith(".json");
+  const bytes = readInput(path, isJson ? MAX_JSON_BYTES : MAX_YAML_BYTES);
+  const content = isJson ? parseJson(bytes, path) : parseYaml(bytes, path);
   if (content === null && bytes.length > 0) return [];
   if (typeof content !== "object" || content === null || Array.isArray(content)) {
     throw new DotpeError(
@@ -65,6 +68,10 @@ function resolveKey(
 
 /** Brackets in brackets: far more than options need, and few enough for a parser that calls itself. */
 const MAX_DEPTH = 64;
+/** What values can be; the parser knows more, such as bytes and sets. */
+const TAGS: ReadonlySet<string> = new Set(
+  ["str", "int", "float", "bool", "null", "map", "seq"].map((name) => `tag:yaml.org,2002:${name}`),
+);
 /** Items of all lists and mappings, an alias counted each time it stands for something. */
 const MAX_ITEMS = 100_000;
 const KEEP_SIMPLE = "Write one `name: value` a line.";
@@ -101,14 +108,20 @@ function yamlValue(text: string): unknown {
   // Loaded only when there is a file to read: that takes longer than a small run's stages.
   const { parseDocument, visit, isScalar } = require("yaml") as typeof import("yaml");
   // Its own check for equal names compares each with each.
-  const document = parseDocument(text, { uniqueKeys: false, logLevel: "silent" });
+  const document = parseDocument(text, { uniqueKeys: false, logLevel: "error" });
   const [fault] = [...document.errors, ...document.warnings];
   if (fault !== undefined) throw fault;
   if (document.directives?.yaml.version !== "1.2") throw new Error("found %YAML 1.1, expected 1.2");
+  const checkTag = ({ tag }: { tag?: string }) => {
+    if (tag !== undefined && !TAGS.has(tag)) throw new Error(`found the tag ${tag}`);
+  };
   visit(document, {
-    Map(_, { items }) {
+    Scalar: (_, node) => checkTag(node),
+    Seq: (_, node) => checkTag(node),
+    Map(_, node) {
+      checkTag(node);
       const names = new Set<string>();
-      for (const { key } of items) {
+      for (const { key } of node.items) {
         if (!isScalar(key)) throw new Error("found a name that is no text");
         const name = String(key.value);
         if (names.has(name)) throw new Error(`found ${name} twice`);

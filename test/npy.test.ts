@@ -125,6 +125,27 @@ const hostile: [name: string, bytes: Uint8Array<ArrayBuffer>, found: string][] =
     withHeader("{'descr': '<f8', 'fortran_order': False, 'shape': (4294967296, 4294967296, 0)}"),
     "too many",
   ],
+  [
+    "2^64",
+    withHeader("{'descr': '<f8', 'fortran_order': True, 'shape': (18446744073709551616, 0)}"),
+    "expected an axis length",
+  ],
+  [
+    "text of no length",
+    withHeader("{'descr': '<U0', 'fortran_order': False, 'shape': (4294967296,)}"),
+    "found 17179869184 bytes of text",
+  ],
+  [
+    "long text",
+    withHeader("{'descr': '<U1048577', 'fortran_order': False, 'shape': ()}"),
+    "found 4194308 bytes of text, expected at most 4194304",
+  ],
+  [
+    "33 axes",
+    withHeader(`{'descr': '<f8', 'fortran_order': False, 'shape': (${"1, ".repeat(33)})}`),
+    "found 33 axes",
+  ],
+  ["escape", withHeader("{'descr': '\u001b[2J', 'fortran_order': False, 'shape': ()}"), "'?[2J'"],
   ["unknown dtype", withHeader("{'descr': '<f2', 'fortran_order': False, 'shape': ()}"), "'<f2'"],
   ["trailing", withHeader("{'descr': '<f8', 'fortran_order': False, 'shape': ()} x"), "found ' x'"],
 ];
@@ -134,6 +155,19 @@ for (const [name, bytes, found] of hostile) {
     expectRefusal(() => parseNpyHeader(bytes, "x.npy"), "badData", "x.npy", found);
   });
 }
+
+test("axes of no length are no numbers, in any order", () => {
+  for (const order of ["True", "False"]) {
+    const bytes = withHeader(`{'descr': '<i4', 'fortran_order': ${order}, 'shape': (0, 4294967296)}`);
+    expect(decodeNpy(bytes, "x").toFloat64().length).toBe(0);
+  }
+});
+
+test("long text is read, zeros at its end are not part of it", () => {
+  const text = "a\u0000\u{1f600}".repeat(5000);
+  const array = decodeNpy(encodeNpy([2], { dtype: "U", data: [text, "\u0000"] }), "x");
+  expect(array.toStrings()).toEqual([text, ""]);
+});
 
 test("no damage to one byte does anything but be refused or read", () => {
   const whole = fromBase64(numpyFiles.cases[1].npy);
