@@ -13,6 +13,14 @@ const COMMANDS = {
     about: "posterior and evidence of an event from one or several banks",
     load: () => import("./commands/run.ts"),
   },
+  status: {
+    about: "what a run is, who works on it, and how far it is",
+    load: () => import("./commands/status.ts"),
+  },
+  verify: {
+    about: "reads every file of a run again: are they good?",
+    load: () => import("./commands/verify.ts"),
+  },
   bank: {
     about: "makes, describes, checks and packs banks of waveforms",
     load: () => import("./commands/bank.ts"),
