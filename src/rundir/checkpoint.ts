@@ -56,12 +56,8 @@ export class Checkpoint implements Keeper {
   goOn(): void {
     const { interrupt, relief } = this.settings;
     const { signal } = interrupt;
-    if (signal === undefined) return relief.relieve();
-    throw new DotpeError(
-      "runAgain",
-      `stopped by ${signal}; what is done is saved`,
-      "The same command goes on from there, and so does `dotpe-hpc run --resume RUNDIR`.",
-    );
+    if (signal !== undefined) throw stopped(signal);
+    relief.relieve();
   }
 
   isWorthSaving(): boolean {
@@ -119,6 +115,14 @@ export class Checkpoint implements Keeper {
   private path(name: string): string {
     return join(this.folder, `${name}.npz`);
   }
+}
+
+function stopped(signal: string): DotpeError {
+  return new DotpeError(
+    "runAgain",
+    `stopped by ${signal}; what is done is saved`,
+    "The same command goes on from there, and so does `dotpe-hpc run --resume RUNDIR`.",
+  );
 }
 
 function entryOf(name: string, values: State[string]): NpzEntry {

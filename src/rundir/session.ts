@@ -89,6 +89,8 @@ function begin(rundir: string, settings: SessionSettings, manifest: Manifest, ma
 function takeUp(rundir: string, settings: SessionSettings): Session | string {
   if (!isBegun(rundir)) throw notBegun(rundir);
   if (isComplete(rundir)) return completeRun(rundir, settings);
+  // Before it is claimed: who is refused leaves no trace.
+  if (hasManifest(rundir)) refuseDifferences(rundir, readManifest(rundir), settings.manifest);
   const session = begin(rundir, settings, settings.manifest);
   try {
     if (isComplete(rundir)) {
