@@ -6,7 +6,7 @@ import { temporaryFolder } from "./io-helpers.ts";
 import { compileInjector } from "./torture/inject.ts";
 import { type Arena, commandsOf, ordeal, type Undisturbed, undisturbed } from "./torture/ordeal.ts";
 import { faultPoints, killPoints, momentPoints, randomOf, signalPoints } from "./torture/point.ts";
-import { allScenarios } from "./torture/scenarios.ts";
+import { allScenarios, copyInputs } from "./torture/scenarios.ts";
 
 const scratch = temporaryFolder();
 const compiled = compileInjector(join(scratch, "injector"));
@@ -14,9 +14,11 @@ const injector = "path" in compiled ? compiled.path : undefined;
 const missing = "reason" in compiled ? ` (skipped: ${compiled.reason})` : "";
 const arena: Arena = { binary: BINARY, scratch, injector, seed: 1, commands: commandsOf(BINARY), limit: 120 };
 
+const scenarios = allScenarios(copyInputs(join(scratch, "inputs")));
+
 /** Of the points, one after the other: what is wrong, by point. The points must be met. */
 async function findingsOf(name: string, pointsOf: (reference: Undisturbed) => string[]) {
-  const scenario = allScenarios().find((one) => one.name === name)!;
+  const scenario = scenarios.find((one) => one.name === name)!;
   const reference = await undisturbed(arena, scenario);
   const outcomes = [];
   for (const point of pointsOf(reference)) outcomes.push(await ordeal(arena, scenario, reference, point));

@@ -12,7 +12,7 @@ import { BINARY } from "../helpers.ts";
 import { compileInjector } from "./inject.ts";
 import { type Arena, commandsOf, type Outcome, ordeal, type Undisturbed, undisturbed } from "./ordeal.ts";
 import { faultPoints, killPoints, momentPoints, randomOf, signalPoints } from "./point.ts";
-import { allScenarios, type Scenario } from "./scenarios.ts";
+import { allScenarios, copyInputs, type Scenario } from "./scenarios.ts";
 import { formatTable, listFindings } from "./table.ts";
 
 const { values, positionals } = parseArgs({
@@ -40,7 +40,7 @@ const arena: Arena = { binary, scratch, injector, seed, commands: commandsOf(bin
 const untried = ["status", "verify"].filter((name) => !arena.commands.includes(name));
 if (untried.length > 0) console.log(`skipped, since the program has no such command: ${untried.join(", ")}`);
 
-const known = allScenarios();
+const known = allScenarios(copyInputs(join(scratch, "inputs")));
 const wanted = values.point
   ? [positionals[0]]
   : (values.scenario?.split(",") ?? known.map(({ name }) => name));

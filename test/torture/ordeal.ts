@@ -108,13 +108,23 @@ class Trial {
     const args = point.resume
       ? scenario.goOn(folder, this.threads(), this.random)
       : scenario.begin(folder, scenario.threads);
+    const work = this.work();
     const ended = await this.hit(args);
     this.code = ended.code;
+    if (point.resume && ended.code !== 0) {
+      const lost = work.filter((name) => !this.work().includes(name));
+      if (lost.length > 0) this.find(`exit ${ended.code} has lost what was done before: ${lost.join(", ")}`);
+    }
     this.judgeEnd(ended);
     if (point.name === "power") cutPower(folder, ended.calls, this.random);
     await this.judgeFolder();
     if (kindOf(point.name) !== "fault") await this.killMore();
     await this.goOn();
+  }
+
+  /** Names of the files without which what is done would have to be done again. */
+  private work(): string[] {
+    return [...contentOf(this.folder).keys()].filter((name) => this.scenario.isWork(name));
   }
 
   /** The call that the point is about. */
@@ -197,7 +207,7 @@ class Trial {
   private judgeFailure({ code, stderr }: Ended): void {
     if (this.point.name === "ENOMEM" && CRASHED.includes(code)) return;
     if (!FAILED.includes(code))
-      this.find(`exit ${code}, expected ${FAILED.join(", ")}: ${firstLine(stderr)}`);
+      this.find(`exit ${code}, expected ${FAILED.join(", ")}: ${firstLine(stderr)} at ${placeIn(stderr)}`);
     const lines = withoutWarnings(stderr).split("\n");
     if (!lines.some((line) => line.startsWith("error: ")) || lines.length > 2)
       this.find(`standard error is not one error and its hint: ${JSON.stringify(stderr.slice(0, 300))}`);
@@ -224,7 +234,7 @@ class Trial {
   private async inspect(): Promise<void> {
     const { scenario, folder, arena } = this;
     const before = contentOf(folder);
-    for (const { args, codes } of scenario.inspect(folder)) {
+    for (const { args, codes } of scenario.inspect(folder, this.point.name === "power")) {
       if (!arena.commands.includes(args[0])) continue;
       const { code, stderr, hung } = await call(arena, folder, args);
       if (hung || !codes.includes(code))
@@ -300,7 +310,12 @@ class Trial {
 
 function call(arena: Arena, folder: string, args: string[], more: Partial<Start> = {}): Promise<Ended> {
   const home = join(arena.scratch, "home");
-  const env = { PATH: process.env.PATH ?? "", HOME: home, XDG_CACHE_HOME: join(home, "cache") };
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: home,
+    XDG_CACHE_HOME: join(home, "cache"),
+    DOTPE_DEBUG: "1",
+  };
   return start({ command: [arena.binary, ...args], env, folder, limit: arena.limit, ...more });
 }
 
@@ -321,6 +336,18 @@ function stable(scenario: Scenario, content: Map<string, string>): Map<string, s
 /** A file that has no name yet. */
 const isPart = (name: string) => /(^|\/)\.[^/]+\.part$/.test(name);
 
-const withoutWarnings = (text: string) => text.replace(/^warning: .*\n( {2}hint: .*\n)?/gm, "").trim();
+/** Nor the stack that DOTPE_DEBUG adds. */
+const withoutWarnings = (text: string) =>
+  text
+    .replace(/^warning: .*\n( {2}hint: .*\n)?/gm, "")
+    .replace(/(?<=^ {2}hint: .*\n)[\s\S]*/m, "")
+    .trim();
+
+/** Where a defect showed. */
+const placeIn = (text: string) =>
+  [...text.matchAll(/^ {4}at (.*)$/gm)]
+    .slice(0, 6)
+    .map(([, at]) => at.replace(/\(.*[/:](\d+:\d+)\)/, "$1"))
+    .join(" < ");
 
 const firstLine = (text: string) => withoutWarnings(text).split("\n")[0].slice(0, 300);
