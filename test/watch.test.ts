@@ -14,7 +14,8 @@ const LIMITS = { first: 40, least: 20 };
 /** Looks every few ms, for `ms`. */
 async function lookFor(watch: Watch, ms: number, of: ReturnType<typeof thread>[]): Promise<void> {
   for (const end = performance.now() + ms; performance.now() < end; ) {
-    watch.look(of);
+    // As the pool does it: from other objects every time.
+    watch.look(of.map((one) => ({ ...one })));
     await Bun.sleep(5);
   }
 }

@@ -55,6 +55,7 @@ function openDescriptor(path: string): number {
     if (code === "EMFILE" || code === "ENFILE") {
       throw new DotpeError("tryAgain", `${path}: too many open files (${code})`, "Raise `ulimit -n`.");
     }
+    if (PASSING.has(code ?? "")) throw fault(path, "opening", code);
     // A socket, or a device that is not there.
     if (code === "ENXIO" || code === "ENODEV") throw notRegular(path, "a special file");
     const reason = code === "ENOENT" ? "no such file" : code === "EACCES" ? "permission denied" : `${code}`;
@@ -75,7 +76,8 @@ export function readAt(file: OpenFile, offset: number, length: number): Uint8Arr
 
 /**
  * Fills `bytes` from `offset` on.
- * @throws DotpeError badData if the file ends before, naming the bytes found and expected; noInput if it cannot be read.
+ * @throws DotpeError badData if the file ends before, naming the bytes found and expected; noInput if it cannot be read,
+ * tryAgain if that may pass.
  */
 export function readInto(file: Pick<OpenFile, "path" | "fd">, bytes: Uint8Array, offset: number): void {
   for (let done = 0; done < bytes.length; ) {
@@ -95,12 +97,22 @@ function readOnce(
   try {
     return readSync(file.fd, into, at, length, position);
   } catch (error) {
-    throw new DotpeError(
-      "noInput",
-      `${file.path}: reading failed (${(error as NodeJS.ErrnoException).code})`,
-      "Check the disk or network file system.",
-    );
+    throw fault(file.path, "reading", (error as NodeJS.ErrnoException).code);
   }
+}
+
+/** Of a disk, a server or a connection that may be well again the next time. */
+const PASSING: ReadonlySet<string> = new Set([
+  ...["EIO", "EREMOTEIO", "ESTALE", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENOTCONN", "ESHUTDOWN"],
+  ...["EAGAIN", "EINTR", "ENOMEM", "ENOBUFS"],
+]);
+
+function fault(path: string, doing: string, code = "no reason given"): DotpeError {
+  return new DotpeError(
+    PASSING.has(code) ? "tryAgain" : "noInput",
+    `${path}: ${doing} failed (${code})`,
+    "Check the disk or network file system.",
+  );
 }
 
 function allocate(path: string, length: number): Uint8Array<ArrayBuffer> {

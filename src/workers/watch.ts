@@ -26,7 +26,8 @@ interface Seen {
  * was stopped and goes on finds no thread that hangs.
  */
 export class Watch {
-  private readonly seen = new Map<Watched, Seen>();
+  /** By what a thread says of itself. */
+  private readonly seen = new Map<Float64Array, Seen>();
   private last = performance.now();
 
   constructor(
@@ -41,12 +42,12 @@ export class Watch {
     this.last = performance.now();
     const longest = Math.max(...threads.map(({ activity }) => activity[ACTIVITY.longest]));
     const limit = longest > 0 ? Math.max(this.limits.least, TIMES_LONGEST * longest) : this.limits.first;
-    for (const thread of threads) {
-      const since = thread.activity[ACTIVITY.since];
-      const before = this.seen.get(thread);
+    for (const { activity, threadId } of threads) {
+      const since = activity[ACTIVITY.since];
+      const before = this.seen.get(activity);
       const age = since !== 0 && before?.since === since ? before.age + passed : 0;
-      this.seen.set(thread, { since, age });
-      if (age > limit && !waitsForDisk(thread.threadId)) throw hung(this.kind, age, longest);
+      this.seen.set(activity, { since, age });
+      if (age > limit && !waitsForDisk(threadId)) throw hung(this.kind, age, longest);
     }
   }
 }
