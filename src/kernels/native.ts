@@ -2,6 +2,7 @@
 import { type FFIFunction, FFIType } from "bun:ffi";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, statSync } from "node:fs";
+import { getEnvironmentData, isMainThread, setEnvironmentData } from "node:worker_threads";
 import arm from "../../build/kernels/libdotpe-aarch64.so" with { type: "file" };
 import v2 from "../../build/kernels/libdotpe-x86-64-v2.so" with { type: "file" };
 import v3 from "../../build/kernels/libdotpe-x86-64-v3.so" with { type: "file" };
@@ -179,14 +180,25 @@ function findVariants(): Variant[] {
   }));
 }
 
+const PROCESSOR = "dotpe-hpc processor";
+
+/** Workers are told what the main thread has found: they must not find anything else, as where no more files can be opened. */
 function processorFlags(): Set<string> {
+  const told = getEnvironmentData(PROCESSOR);
+  if (typeof told === "string") return new Set(told.split(" "));
+  const flags = readFlags() ?? BASELINE[process.arch] ?? [];
+  if (isMainThread) setEnvironmentData(PROCESSOR, flags.join(" "));
+  return new Set(flags);
+}
+
+/** Undefined if it cannot be read, or names none. */
+function readFlags(): string[] | undefined {
   try {
     const line = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync("/proc/cpuinfo", "latin1"));
-    if (line) return new Set(line[1].trim().split(/\s+/));
+    return line?.[1].trim().split(/\s+/);
   } catch {
-    // As where it names none.
+    return undefined;
   }
-  return new Set(BASELINE[process.arch]);
 }
 
 function bindLimits(path: string): LimitKernels {
