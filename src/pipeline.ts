@@ -149,6 +149,7 @@ async function runStages(
   clock.lap("setup");
   keeper.goOn();
   const kept = await incoherent(context, reference);
+  context.relief.hasBatches = false;
   clock.lap("incoherent");
   keeper.goOn();
   const accepted = itemsOf(kept);

@@ -26,6 +26,8 @@ export class Relief {
   private looked = 0;
   private found: string | undefined;
   private hasGivenAll = false;
+  /** Whether the stage that runs reads batches. */
+  hasBatches = true;
 
   /**
    * @param work how the work is cut at first
@@ -69,7 +71,7 @@ export class Relief {
   relieve(): void {
     if (this.found === undefined) return;
     const { batchItems, taskItems, n_procs } = this.current;
-    if (batchItems > SMALLEST_BATCH) {
+    if (this.hasBatches && batchItems > SMALLEST_BATCH) {
       const half = Math.max(SMALLEST_BATCH, Math.floor(batchItems / 2));
       this.current = {
         ...this.current,

@@ -9,17 +9,24 @@ export interface OomCount {
 
 /** By control group, the outermost first: `oom_kill` of memory.events (version 2) or memory.oom_control (version 1). */
 export function oomCounts(files = new SystemFiles()): OomCount[] {
-  return readGroups(files)("memory").flatMap(({ version, folder }) => {
-    const path = `${folder}/${version === 2 ? "memory.events" : "memory.oom_control"}`;
-    const kills = /^oom_kill (\d{1,15})$/m.exec(files.text(path) ?? "")?.[1];
-    return kills === undefined ? [] : [{ folder, kills: Number(kills) }];
-  });
+  return readGroups(files)("memory").flatMap(({ folder }) => countOf(files, folder) ?? []);
 }
 
-/** Groups in which more were killed than before. */
-export function moreKills(before: readonly OomCount[], now = oomCounts()): OomCount[] {
-  return now.filter(({ folder, kills }) => {
-    const was = before.find((one) => one.folder === folder);
-    return was !== undefined && kills > was.kills;
+function countOf(files: SystemFiles, folder: string): OomCount | undefined {
+  for (const name of ["memory.events", "memory.oom_control"]) {
+    const kills = /^oom_kill (\d{1,15})$/m.exec(files.text(`${folder}/${name}`) ?? "")?.[1];
+    if (kills !== undefined) return { folder, kills: Number(kills) };
+  }
+  return undefined;
+}
+
+/** Where control groups are; what else a file names is not looked at. */
+const CONTROL_GROUPS = /^\/sys\/fs\/cgroup\/(?!.*\.\.)/;
+
+/** Of groups that were counted on this host since it was started: those in which more were killed since. */
+export function moreKills(before: readonly OomCount[], files = new SystemFiles()): OomCount[] {
+  return before.flatMap(({ folder, kills }) => {
+    const now = CONTROL_GROUPS.test(`${folder}/`) ? countOf(files, folder) : undefined;
+    return now !== undefined && now.kills > kills ? [now] : [];
   });
 }

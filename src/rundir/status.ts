@@ -109,7 +109,7 @@ function isOnThisBoot(owner: Owner | undefined, me: Owner): owner is Owner {
 
 /** Groups of another host, and what they counted before this one started, say nothing. */
 function killsSince(owner: Owner | undefined, me: Owner): OomCount[] {
-  return isOnThisBoot(owner, me) ? moreKills(owner.oomKills, me.oomKills) : [];
+  return isOnThisBoot(owner, me) ? moreKills(owner.oomKills) : [];
 }
 
 function factsOf({ begun, program, options }: Manifest): Pick<RunStatus, "run" | "options"> {
