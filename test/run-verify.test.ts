@@ -232,6 +232,22 @@ describe("of a complete run", () => {
   });
 });
 
+test("results that have their names before the summary has are looked at, too", () => {
+  const commit = (copy: string) => {
+    rmSync(join(copy, "summary_results.json"));
+    rmSync(join(copy, "timings.json"));
+    mkdirSync(join(copy, "checkpoint"));
+    copyFileSync(join(HALF, "checkpoint/owner-1.json"), join(copy, "checkpoint/owner-1.json"));
+  };
+  expect(failing(DONE, commit)).toEqual([]);
+  expect(verifyRun(COPY).isComplete).toBe(false);
+  flip(join(COPY, "samples.feather"), 5000, 1);
+  expect(namesOf(COPY, "fail")).toEqual(["samples.feather"]);
+  // Without a sign of a process that works on it, it is a complete run that has lost a file.
+  rmSync(join(COPY, "checkpoint"), { recursive: true });
+  expect(namesOf(COPY, "fail")).toEqual(["samples.feather", "summary_results.json"]);
+});
+
 test("states of another run are found", () => {
   const found = failing(HALF, (copy) => {
     const manifest = JSON.parse(readFileSync(join(copy, "manifest.json"), "utf8"));

@@ -47,13 +47,13 @@ export class Checks {
   }
 
   /** What `read` returns; undefined, and a failure of the file, if it throws a DotpeError. */
-  read<T>(name: string, read: (path: string) => T): T | undefined {
+  read<T>(name: string, read: (path: string) => T, todo = this.todo): T | undefined {
     const path = join(this.rundir, name);
     try {
       return read(path);
     } catch (error) {
       if (!(error instanceof DotpeError)) throw error;
-      this.fail(name, error.message.replace(`${path}: `, ""));
+      this.fail(name, error.message.replace(`${path}: `, ""), todo);
       return undefined;
     }
   }

@@ -27,23 +27,29 @@ export function savedStates(folder: string): SavedState[] {
     const stat = statSync(path, { throwIfNoEntry: false });
     if (stat === undefined) return [];
     const file = { name, bytes: stat.size, saved: stat.mtime.toISOString() };
-    try {
-      return [{ ...file, ...extentOf(name, openNpz(path)) }];
-    } catch (error) {
-      if (!(error instanceof DotpeError)) throw error;
-      return [file];
-    }
+    // It may be replaced while it is read: then once more.
+    const extent = readExtent(name, path) ?? readExtent(name, path);
+    return [{ ...file, ...extent }];
   });
+}
+
+function readExtent(of: SavedState["name"], path: string) {
+  try {
+    return extentOf(of, openNpz(path));
+  } catch (error) {
+    if (error instanceof DotpeError) return undefined;
+    throw error;
+  }
 }
 
 const UNITS = { scan: "samples, for the best row", rows: "chunks of rows", count: "counts of rows" };
 
-/** How much of its work a state holds. @throws DotpeError badData. */
+/** How much of its work a state holds: nothing yet if it only says which step is next. @throws DotpeError badData. */
 export function extentOf(of: SavedState["name"], npz: Npz): { unit: string; done: number; total: number } {
-  const numbers = (name: string) => npz.get(name).toFloat64();
+  const numbers = (name: string) => (npz.has(name) ? npz.get(name).toFloat64() : new Float64Array(0));
   const counted = (done: Float64Array) => ({ done: done.reduce((a, b) => a + b, 0), total: done.length });
-  if (of !== "coherent") return { unit: "samples", ...counted(numbers("done_j")) };
-  const step = STEPS[numbers("step")[0]] ?? "scan";
+  if (of !== "coherent") return { unit: "samples", ...counted(npz.get("done_j").toFloat64()) };
+  const step = STEPS[npz.get("step").toFloat64()[0]] ?? "scan";
   if (step !== "rows") return { unit: UNITS[step], ...counted(numbers("done_t")) };
-  return { unit: UNITS.rows, done: numbers("written")[0], total: numbers("places").length / (2 * N_P) };
+  return { unit: UNITS.rows, done: numbers("written")[0] ?? 0, total: numbers("places").length / (2 * N_P) };
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { withInput } from "../io/input.ts";
 import { readJson } from "../io/json.ts";
-import { MAX_ENTRY_BYTES, type Npz, openNpz } from "../io/npz.ts";
+import { MAX_ENTRY_BYTES, openNpz } from "../io/npz.ts";
 import { sha256Of, sha256OfFile } from "../io/sha256.ts";
 import { readZipDirectory, readZipEntry } from "../io/zip.ts";
 import { zipBytes } from "../io/zip-write.ts";
@@ -41,8 +41,7 @@ export function checkCheckpoint(checks: Checks, rundir: string, files: Files, ma
       checks.say(PROGRESS_PATH, "pass", "nothing depends on it");
     });
   for (const state of STATES) if (files.has(fileOf(state))) checkState(checks, state, manifest);
-  const rows = files.has(ROW_STATE) ? checks.read(ROW_STATE, openNpz) : undefined;
-  if (rows?.has("written") && !checks.hasFailed(ROW_STATE)) checkRows(checks, files, rows);
+  if (files.has(ROW_STATE) && !checks.hasFailed(ROW_STATE)) checkRows(checks, files);
   for (const name of files.keys())
     if (name.endsWith(ROWS_PART) && !checks.has(name))
       checks.say(name, "skip", "nothing of it is counted: it is begun again");
@@ -89,13 +88,15 @@ function checkState(checks: Checks, state: (typeof STATES)[number], manifest?: M
 }
 
 /** The files of rows hold what the state of stage 5 counts: what `RowFiles.takeUp` demands, without changing them. */
-function checkRows(checks: Checks, files: Files, saved: Npz): void {
-  const bytes_f = saved.get("bytes_f").toFloat64();
-  const places_f = placesByFile(
-    bytes_f,
-    saved.get("places").toFloat64(),
-    saved.get("written").toFloat64()[0],
-  );
+function checkRows(checks: Checks, files: Files): void {
+  const saved = checks.read(ROW_STATE, (path) => {
+    const npz = openNpz(path);
+    const names = npz.has("written") ? ["bytes_f", "places", "written"] : [];
+    return names.map((name) => npz.get(name).toFloat64());
+  });
+  if (saved === undefined || saved.length === 0) return;
+  const [bytes_f, places, [written]] = saved;
+  const places_f = placesByFile(bytes_f, places, written);
   if (places_f === undefined) checks.fail(ROW_STATE, "its chunks of rows do not follow one another");
   places_f?.forEach((places, f) => {
     const folder = f === 0 ? "" : `banks/bank_${f - 1}/`;
@@ -110,7 +111,7 @@ function checkRows(checks: Checks, files: Files, saved: Npz): void {
         if (bad !== undefined)
           throw damaged(path, `the chunk at byte ${bad.offset} is not the one that was counted`);
         const n_rows = places.reduce((sum, place) => sum + place.n_rows, 0);
-        checks.say(name, "pass", `${formatCount(n_rows)} rows in ${formatCount(places.length)} chunks`);
+        checks.say(name, "pass", `${formatCount(n_rows)} rows, chunks: ${formatCount(places.length)}`);
       }),
     );
   });

@@ -87,13 +87,15 @@ function checkManifest(
 ): Manifest | undefined {
   const isThere = files.has(MANIFEST_FILE) && !isBlank(join(rundir, MANIFEST_FILE));
   const isNew = [...files.keys()].every((name) => /(^|\/)\.|\/owner-|\/progress|^manifest/.test(name));
-  const manifest = isThere ? checks.read(MANIFEST_FILE, () => readManifest(rundir)) : undefined;
+  const manifest = isThere ? checks.read(MANIFEST_FILE, () => readManifest(rundir), AGAIN) : undefined;
   if (manifest !== undefined) checks.say(MANIFEST_FILE, "pass", "has no checksum");
   else if (!isThere && isNew && !isComplete)
     checks.say(MANIFEST_FILE, "skip", "was not written yet: the same command begins the run");
-  else if (!isThere) checks.fail(MANIFEST_FILE, "is missing", "begin the run again in another folder");
+  else if (!isThere) checks.fail(MANIFEST_FILE, "is missing", AGAIN);
   return manifest;
 }
+
+const AGAIN = "begin the run again in another folder";
 
 /** By name in the directory. A name that no result has is an error, and nothing else is done with it. */
 function readSums(checks: Checks): Sums {
