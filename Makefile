@@ -4,8 +4,10 @@
 #   make build   dist/dotpe-hpc, one file with everything inside
 #   make bench   time kernels, stages and runs; BENCH='--size full --json new.json' passes options on
 #   make check   formatter, linter, type checker
+#   make torture runs that are killed at every write, calls that fail, signals: an hour
+#   make fuzz    100,000 spoilt files of each format: half an hour
 
-.PHONY: build demo test bench check
+.PHONY: build demo test bench check torture fuzz
 .DELETE_ON_ERROR:
 
 BUN := node_modules/.bin/bun
@@ -28,6 +30,12 @@ bench: $(BINARY)
 check: $(MODULES)
 	node_modules/.bin/biome check .
 	node_modules/.bin/tsc --noEmit
+
+torture: $(BINARY)
+	$(BUN) test/torture/main.ts $(TORTURE)
+
+fuzz: $(BINARY)
+	$(BUN) test/fuzz/run.ts $(FUZZ)
 
 # npm may refuse to run install scripts, so the one that is needed (it puts bun's executable in place) is run by name.
 $(MODULES): package-lock.json

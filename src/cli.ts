@@ -1,5 +1,6 @@
 /** Reading a command line: named flags against a list of known ones, help text, and guesses at misspelt names. */
 import { DotpeError } from "./errors.ts";
+import { clipped } from "./io/clipped.ts";
 import { checkArgumentBytes } from "./io/argument-bytes.ts";
 
 export interface FlagSpec {
@@ -126,7 +127,7 @@ function addFlag(
 }
 
 export function givenTwice(name: string, found: readonly (readonly [string, unknown])[]): DotpeError {
-  const list = found.map(([spelling, value]) => `${spelling} ${value}`).join(" and ");
+  const list = found.map(([spelling, value]) => `${spelling} ${clipped(String(value))}`).join(" and ");
   return new DotpeError("usage", `${name}: found ${list}, expected one value`, "Give it once.");
 }
 

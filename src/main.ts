@@ -3,6 +3,7 @@ import { defineCommand, runCommand } from "citty";
 import { nearestName } from "./cli.ts";
 import { printError, printOut } from "./commands/print.ts";
 import { DotpeError, EXIT_CODES } from "./errors.ts";
+import { printable } from "./report/format.ts";
 
 const COMMANDS = {
   demo: {
@@ -81,6 +82,12 @@ function unknownCommand(word: string): DotpeError {
   return new DotpeError("usage", `unknown command ${word}`, hint);
 }
 
+/** What files hold may stand in a message: no escape sequence reaches the terminal, and no flood. */
+function shown(message: string): string {
+  return message.slice(0, MOST_SHOWN).split("\n").map(printable).join("\n");
+}
+
+const MOST_SHOWN = 5000;
 let failing = false;
 
 /** Prints an error (as JSON on standard output too, with --json) and exits with its code. */
@@ -91,7 +98,7 @@ async function fail(error: unknown): Promise<never> {
   // An error while printing an error: nothing is left to say it with.
   if (failing) process.exit(code);
   failing = true;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = shown(error instanceof Error ? error.message : String(error));
   const hint = known ? error.hint : "This is a defect: please report it with the output of DOTPE_DEBUG=1.";
   const isTerminal = process.stderr.isTTY === true && !process.env.NO_COLOR;
   const { colors } = await import("consola/utils");

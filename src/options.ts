@@ -14,6 +14,7 @@ import {
 } from "./cli.ts";
 import { type ConfigEntry, readConfig } from "./config-file.ts";
 import { DotpeError } from "./errors.ts";
+import { clipped } from "./io/clipped.ts";
 import {
   COMMAND_LINE_ONLY,
   DECISIVE,
@@ -164,7 +165,7 @@ function badValue(issue: v.BaseIssue<unknown>, found: Map<string, Found>): Dotpe
   const name = String(issue.path?.[0].key);
   const where = found.get(name)?.where ?? name;
   const input = issue.path?.at(-1)?.value;
-  const shown = input === "" ? "nothing" : typeof input === "string" ? input : JSON.stringify(input);
+  const shown = input === "" ? "nothing" : clipped(typeof input === "string" ? input : JSON.stringify(input));
   const message = `${where}: found ${shown}, expected ${issue.message}`;
   return new DotpeError("usage", message, "`dotpe-hpc run --help` lists the options and their values.");
 }
