@@ -1,7 +1,7 @@
 /** Reading a command line: named flags against a list of known ones, help text, and guesses at misspelt names. */
 import { DotpeError } from "./errors.ts";
-import { clipped } from "./io/clipped.ts";
 import { checkArgumentBytes } from "./io/argument-bytes.ts";
+import { clipped } from "./io/clipped.ts";
 
 export interface FlagSpec {
   /** kebab-case, without the dashes. snake_case is accepted too. */
