@@ -2,6 +2,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { SystemFiles } from "../src/machine/system-files.ts";
 import { formatRunList, formatRunStatus } from "../src/report/run-status.ts";
 import { type Owner, thisOwner } from "../src/rundir/owner.ts";
 import { rundirsOf, runStatus } from "../src/rundir/status.ts";
@@ -63,14 +64,17 @@ test("interrupted: how, how far, what is saved, how to go on, what was asked for
 
 test("killed: by nobody known, or for lack of memory; also where Slurm has started the job again", () => {
   expect(textOf(workedOn(GONE))).toContain("killed: process 4711 on");
-  const before = [{ folder: "/group", kills: 1 }];
-  const now = { ...ME, oomKills: [{ folder: "/group", kills: 2 }] };
-  const lacking = textOf(workedOn({ ...GONE, oomKills: before }), now);
-  expect(lacking).toContain("lack of memory (oom_kill of /group is 2 now)");
+  const root = join(FOLDER, "system");
+  mkdirSync(join(root, "sys/fs/cgroup/job"), { recursive: true });
+  writeFileSync(join(root, "sys/fs/cgroup/job/memory.events"), "oom 2\noom_kill 2\n");
+  const system = new SystemFiles(root);
+  const before = [{ folder: "/sys/fs/cgroup/job", kills: 1 }];
+  const lacking = formatRunStatus(runStatus(workedOn({ ...GONE, oomKills: before }), ME, system));
+  expect(lacking).toContain("lack of memory (oom_kill of /sys/fs/cgroup/job is 2 now)");
   expect(lacking).toContain("fewer --n-procs (it had 3)");
   // What another machine has counted says nothing.
   const slurm = { slurmJob: "9", slurmRestarts: 0, host: "far", oomKills: before };
-  const restarted = runStatus(workedOn(slurm), { ...now, slurmJob: "9", slurmRestarts: 1 });
+  const restarted = runStatus(workedOn(slurm), { ...ME, slurmJob: "9", slurmRestarts: 1 }, system);
   expect([restarted.state, restarted.outOfMemory]).toEqual(["killed", undefined]);
 });
 

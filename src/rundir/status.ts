@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { toKebab } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
 import { readJson } from "../io/json.ts";
+import { SystemFiles } from "../machine/system-files.ts";
 import { OPTION_NAMES, TABLE } from "../option-table.ts";
 import { hasManifest, MANIFEST_FILE, type Manifest, readManifest } from "./manifest.ts";
 import { moreKills, type OomCount } from "./oom.ts";
@@ -66,8 +67,15 @@ export function rundirsOf(folder: string): string[] {
   return found;
 }
 
-/** @throws DotpeError noInput if it is no run directory. */
-export function runStatus(rundir: string, me: Owner = thisOwner(0)): RunStatus {
+/**
+ * @param files where control groups are
+ * @throws DotpeError noInput if it is no run directory.
+ */
+export function runStatus(
+  rundir: string,
+  me: Owner = thisOwner(0),
+  files: SystemFiles = new SystemFiles(),
+): RunStatus {
   if (!isRundir(rundir)) throw notARundir(rundir);
   const folder = join(rundir, CHECKPOINT_FOLDER);
   const processes = attemptsOf(folder);
@@ -81,7 +89,7 @@ export function runStatus(rundir: string, me: Owner = thisOwner(0)): RunStatus {
       return { ...found, state: "complete", result };
     }
     const state = stateOf(processes, me);
-    const kills = state === "killed" ? killsSince(processes.at(-1)?.owner, me) : [];
+    const kills = state === "killed" ? killsSince(processes.at(-1)?.owner, me, files) : [];
     const progress = readProgress(join(folder, PROGRESS_FILE));
     return {
       ...found,
@@ -108,8 +116,8 @@ function isOnThisBoot(owner: Owner | undefined, me: Owner): owner is Owner {
 }
 
 /** Groups of another host, and what they counted before this one started, say nothing. */
-function killsSince(owner: Owner | undefined, me: Owner): OomCount[] {
-  return isOnThisBoot(owner, me) ? moreKills(owner.oomKills) : [];
+function killsSince(owner: Owner | undefined, me: Owner, files: SystemFiles): OomCount[] {
+  return isOnThisBoot(owner, me) ? moreKills(owner.oomKills, files) : [];
 }
 
 function factsOf({ begun, program, options }: Manifest): Pick<RunStatus, "run" | "options"> {
