@@ -3,7 +3,15 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
 import { neededVersions } from "./elf-versions.ts";
-import { describeLines, fails, failsWithoutTrace, namesIn, works, worksWith } from "./environment-lines.ts";
+import {
+  describeLines,
+  fails,
+  failsWithoutTrace,
+  namesIn,
+  works,
+  worksNearly,
+  worksWith,
+} from "./environment-lines.ts";
 import { BINARY } from "./helpers.ts";
 import { BANK, EVENT } from "./make-inputs.ts";
 
@@ -184,9 +192,18 @@ describe.skipIf(process.arch !== "x64")("processors", () => {
         outcome: worksWith("x86-64-v2"),
       },
       "a processor of 2008, emulated": {
-        needs: ["mounts", "qemu-x86_64"],
+        needs: ["mounts", "qemu-x86_64", "DOTPE_TEST_EMULATED=1"],
         sh: without("avx|fma|bmi|f16c", 'qemu-x86_64 -cpu Nehalem "$@"'),
-        outcome: worksWith("x86-64-v2"),
+        outcome: worksNearly("x86-64-v2"),
+      },
+      "a processor of 2008, emulated: it starts": {
+        needs: ["qemu-x86_64"],
+        sh: 'exec qemu-x86_64 -cpu Nehalem "$@"',
+        command: ["version"],
+        outcome: ({ code, stdout }) => {
+          expect(stdout).toStartWith("dotpe-hpc ");
+          expect(code).toBe(0);
+        },
       },
     },
     2,

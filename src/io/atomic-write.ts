@@ -354,8 +354,9 @@ function removeQuietly(path: string): void {
   }
 }
 
+/** A path that is too long is refused by the runtime itself, which names no system call then. */
 function isSystemError(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && "syscall" in error && "code" in error;
+  return error instanceof Error && "code" in error && ("syscall" in error || "errno" in error);
 }
 
 const CHECK_DISK = "Check the free space, the quota and the permissions of the folder.";
@@ -380,6 +381,8 @@ function faultOf(path: string, code: string): DotpeError {
     ENOENT: "no such folder",
     ENOTDIR: "its folder is a file",
     EISDIR: "it is a folder",
+    EFBIG: "larger than files may be here; see `ulimit -f`",
+    ENAMETOOLONG: "its path or name is too long",
     ESTALE: "the network file system has lost it",
   };
   return new DotpeError(
