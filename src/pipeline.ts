@@ -75,6 +75,7 @@ export async function runInference(
   if (parentCpus.length > 0) threadTools().bind(parentCpus);
   const pool = new Pool(work.placement.seats, work.kernel, {
     recycle: options.recycle,
+    everySpan: options.trace !== undefined,
     poll: Math.min(POLL, 1000 * options.checkpointInterval + 1),
     onRedo: (why) => report.warn(`${why}: its work is done again`),
   });
@@ -267,7 +268,8 @@ async function coherent(
 type Counts = Pick<RunSummary, "rundir" | "n_i" | "nAccepted" | "n_e">;
 
 /** timings.json, and the trace if one was asked for: a run is not lost because its trace cannot be written. */
-function writeMeasurements({ options, inputs, clock, pool, report }: Context, counts: Counts): void {
+function writeMeasurements(context: Context, counts: Counts): void {
+  const { options, inputs, clock, pool, report, keeper } = context;
   const { bins, event } = inputs;
   const bytesOfSample = 2 * 8 * 2 * bins.mArr.length * bins.fbin.length;
   const n_incoherent = options.loadInds ? 0 : counts.n_i;
@@ -282,7 +284,7 @@ function writeMeasurements({ options, inputs, clock, pool, report }: Context, co
     },
   };
   const { history, n_procs, kernels } = pool;
-  const measured = { laps: clock.laps(), history, work, n_procs, kernel: kernels.name };
+  const measured = { laps: clock.laps(), history, work, n_procs, kernel: kernels.name, kept: keeper.spent };
   writeTimings(counts.rundir, timingsOf(measured));
   if (options.trace === undefined) return;
   try {

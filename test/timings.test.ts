@@ -15,6 +15,7 @@ const MEASURED = {
   work: { second: { bytesRead: 100, likelihoods: 50 } },
   n_procs: 2,
   kernel: "ref",
+  kept: { saved: 3, seconds: 0.25 },
 };
 
 test("a stage is as busy as the tasks that fall into it", () => {

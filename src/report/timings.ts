@@ -16,17 +16,20 @@ export interface TimingsInput {
   readonly work: Readonly<Record<string, StageWork>>;
   readonly n_procs: number;
   readonly kernel: string;
+  /** How often what was done was saved, and the seconds from asking the threads to pause until it was. */
+  readonly kept: { readonly saved: number; readonly seconds: number };
 }
 
 const NUMBERS_A_SPAN = 3;
 
 /** The content of timings.json: seconds, 1e6 bytes of memory; busy: the share of the threads' time spent in tasks. */
-export function timingsOf({ laps, history, work, n_procs, kernel }: TimingsInput) {
+export function timingsOf({ laps, history, work, n_procs, kernel, kept }: TimingsInput) {
   return {
     total_seconds: laps.reduce((sum, { seconds }) => sum + seconds, 0),
     peak_memory_mb: Math.max(...laps.map(({ peakMB }) => peakMB)),
     n_procs,
     kernel,
+    checkpoints: kept,
     stages: laps.map((lap) => {
       const { bytesRead, likelihoods } = work[lap.name] ?? {};
       return {

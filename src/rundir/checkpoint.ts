@@ -34,7 +34,9 @@ export class Checkpoint implements Keeper {
   private saved = performance.now();
   private isDueAfter: number;
   private hasState = false;
-  private hasSaved = false;
+  private dueSince: number | undefined;
+  /** How often states were saved, and the seconds from when a job was asked to pause for it until it was done. */
+  readonly spent = { saved: 0, seconds: 0 };
 
   constructor(
     readonly folder: string,
@@ -72,13 +74,15 @@ export class Checkpoint implements Keeper {
 
   save(name: string, state: State, begun = performance.now()): void {
     this.settings.checkIsOurs();
-    if (!this.hasSaved) this.settings.beforeFirst();
-    this.hasSaved = true;
+    if (this.spent.saved === 0) this.settings.beforeFirst();
     const entries = Object.entries(state).map(([of, values]) => entryOf(of, values));
     const run: NpzEntry = { name: RUN, shape: [], dtype: "U", data: [this.settings.run] };
     writeFileAtomic(this.path(name), encodeNpz([run, ...entries]));
     this.hasState = true;
     this.saved = performance.now();
+    this.spent.saved++;
+    this.spent.seconds += (this.saved - Math.min(begun, this.dueSince ?? begun)) / 1000;
+    this.dueSince = undefined;
     this.isDueAfter = Math.max(1000 * this.settings.interval, MOST_OVERHEAD * this.cost(begun));
   }
 

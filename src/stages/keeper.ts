@@ -29,6 +29,8 @@ export interface Keeper {
   drop(name: string): void;
   /** Of work that an error ends: whether it is so much that it should be saved. */
   isWorthSaving(): boolean;
+  /** How often states were saved, and what that took (s). */
+  readonly spent: { readonly saved: number; readonly seconds: number };
   /** Files of a stage that grow while it runs are named by this. */
   readonly tag: string;
 }
@@ -42,6 +44,7 @@ export const NOT_KEPT: Keeper = {
   load: () => undefined,
   drop: () => {},
   isWorthSaving: () => false,
+  spent: { saved: 0, seconds: 0 },
   tag: "rows",
 };
 

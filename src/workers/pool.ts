@@ -36,6 +36,8 @@ export interface ThreadSpans {
 export interface PoolSettings {
   /** A thread is replaced after so many tasks. */
   readonly recycle?: number;
+  /** Whether the history has every task's span (as it is without this), or one a job and thread: that does not grow with the tasks. */
+  readonly everySpan?: boolean;
   /** How often a job is looked after (ms). */
   readonly poll?: number;
   /** Told of work that is done again. */
@@ -58,7 +60,7 @@ export class Pool {
   private isStarted = false;
   private nextId = 0;
   private loaded: Kernels;
-  /** Every task done so far, by job and thread. */
+  /** What was done so far, by job and thread. */
   readonly history: ThreadSpans[] = [];
   private readonly tools = threadTools();
   /** Whether any thread was ever bound. */
@@ -215,7 +217,7 @@ export class Pool {
     const most = (of: (seat: Seat) => number) => seats.reduce((n, seat) => Math.max(n, of(seat) + 1), 1);
     const n_nodes = most(({ node }) => node);
     return {
-      ...{ id: this.nextId++, urgent, kind, plan },
+      ...{ id: this.nextId++, urgent, kind, plan, everySpan: this.settings.everySpan ?? true },
       queue: taskQueue(nTasks, inOrder ? 1 : most(({ group }) => group), done_t),
       tables: n_nodes > 1 && tables.length > 0 ? nodeTables(tables, n_nodes) : undefined,
     };

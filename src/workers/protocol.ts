@@ -69,6 +69,8 @@ export interface Job<K extends JobKind = JobKind> {
   readonly kind: K;
   readonly plan: Jobs[K]["plan"];
   readonly queue: TaskQueue;
+  /** Whether each task's span is wanted. */
+  readonly everySpan: boolean;
   /** Only if the threads are on several NUMA nodes. */
   readonly tables: NodeTables | undefined;
 }
@@ -83,7 +85,10 @@ export interface Seat {
   readonly node: number;
 }
 
-/** When a thread was busy with the tasks of one job: (task, start, end) of each, ms since 1970. */
+/**
+ * When a thread was busy with the tasks of one job: (task, start, end) of each, ms since 1970; or of all together, as if they had
+ * followed each other without a pause.
+ */
 export type Spans = Float64Array;
 
 /** One thread's state of a job. */
@@ -138,8 +143,8 @@ export interface Failed {
   readonly type: "failed";
   readonly id: number;
   readonly error: SentError;
-  /** Tasks of the job that it had done before. */
-  readonly tasks: readonly number[];
+  /** Tasks of the job that it had done before; undefined where they were not kept. */
+  readonly tasks: readonly number[] | undefined;
 }
 
 export type FromWorker = Ready | Done | Failed;

@@ -89,6 +89,8 @@ export interface OpenedJob<R> {
   step(): boolean;
   result(): R;
   spans(): Spans;
+  /** Those that were done, of a job whose threads gather what they return. */
+  tasks(): number[] | undefined;
   close(): void;
 }
 
@@ -103,13 +105,14 @@ export const N_ACTIVITY = 2;
 
 /** @param group of the thread @param activity where it says what it does */
 export async function openJob<K extends JobKind>(
-  { kind, plan, queue }: Pick<Job<K>, "kind" | "plan" | "queue">,
+  { kind, plan, queue, everySpan }: Pick<Job<K>, "kind" | "plan" | "queue" | "everySpan">,
   kernels: Kernels,
   group = 0,
   activity: Float64Array = new Float64Array(N_ACTIVITY),
 ): Promise<OpenedJob<Jobs[K]["result"]>> {
   const runner = await (OPEN[kind] as Opener<K>)(plan, kernels);
   const spans: number[] = [];
+  const tasks: number[] | undefined = GATHERED.has(kind) ? [] : undefined;
   const step = (): boolean => {
     const task = takeTask(queue, group % queue.n_groups);
     if (task === undefined) return false;
@@ -121,7 +124,9 @@ export async function openJob<K extends JobKind>(
       activity[ACTIVITY.since] = 0;
     }
     const end = clock();
-    spans.push(task, start, end);
+    if (everySpan || spans.length === 0) spans.push(task, start, end);
+    else spans[2] += end - start;
+    tasks?.push(task);
     activity[ACTIVITY.longest] = Math.max(activity[ACTIVITY.longest], end - start);
     taskIsDone(queue, task);
     return true;
@@ -130,6 +135,7 @@ export async function openJob<K extends JobKind>(
     step,
     result: () => runner.result(),
     spans: () => Float64Array.from(spans),
+    tasks: () => tasks,
     close: () => runner.close?.(),
   };
 }

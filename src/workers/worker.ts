@@ -63,18 +63,17 @@ async function work(): Promise<void> {
 async function runJob(job: Job): Promise<void> {
   let opened: OpenedJob<unknown> | undefined;
   try {
-    const { kind, queue, tables } = job;
+    const { kind, queue, tables, everySpan } = job;
     if (!job.urgent) activity[ACTIVITY.longest] = 0;
     const plan = tables === undefined ? job.plan : withNodeTables(job.plan, tables, seat.node);
-    opened = await openJob({ kind, plan, queue }, kernels, seat.group, activity);
+    opened = await openJob({ kind, plan, queue, everySpan }, kernels, seat.group, activity);
     await runTasks(job, opened);
     const [result, spans] = [opened.result() as Jobs[JobKind]["result"], opened.spans()];
     isWorn = !job.urgent && done >= recycle;
     answer({ type: "done", id: job.id, result, spans, isWorn });
   } catch (error) {
     stopTasks(job.queue);
-    const tasks = Array.from(opened?.spans() ?? []).filter((_, k) => k % 3 === 0);
-    answer({ type: "failed", id: job.id, error: sent(error as Error), tasks });
+    answer({ type: "failed", id: job.id, error: sent(error as Error), tasks: opened ? opened.tasks() : [] });
   } finally {
     opened?.close();
   }
