@@ -32,7 +32,7 @@ const WITHOUT_SUM = ["run_kwargs.json", "timings.json"];
 /** Of the 64 digits of a checksum 60 differ where the file has changed: where fewer do, the checksum itself has. */
 const FEW_DIGITS = 32;
 /** A process that works in the directory may change it meanwhile. */
-const MOST_LOOKS = 3;
+const MOST_LOOKS = 5;
 
 /**
  * @param withInputs compare the inputs with what the manifest says of them, too
