@@ -2,6 +2,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, lstatSync } from "node:fs";
 import { join } from "node:path";
+import { readAllowed } from "../src/machine/allowed.ts";
+import { placeWorkers } from "../src/machine/placement.ts";
+import { readTopology } from "../src/machine/topology.ts";
 import { neededVersions } from "./elf-versions.ts";
 import {
   describeLines,
@@ -13,6 +16,7 @@ import {
   worksWith,
 } from "./environment-lines.ts";
 import { BINARY } from "./helpers.ts";
+import { type FoldedFiles, FoldedSystem, makeServer } from "./machines.ts";
 import { BANK, EVENT } from "./make-inputs.ts";
 
 const KERNELS = join(import.meta.dir, "../build/kernels");
@@ -210,7 +214,7 @@ describe.skipIf(process.arch !== "x64")("processors", () => {
   );
 });
 
-describe("the C library of 2014 (glibc 2.17) is enough", () => {
+describe("the C library of 2012 (glibc 2.17) is enough", () => {
   const objects = ["v2", "v3", "v4"].map((level) => join(KERNELS, `libdotpe-x86-64-${level}.so`));
   for (const path of [BINARY, ...objects, join(KERNELS, "libdotpe-aarch64.so")]) {
     const isEmpty = !existsSync(path) || lstatSync(path).size === 0;
@@ -225,4 +229,38 @@ describe("the C library of 2014 (glibc 2.17) is enough", () => {
     const [major, minor, patch = 0] = name.slice("GLIBC_".length).split(".");
     return `${major}.${minor}.${patch}`;
   };
+});
+
+describe("quotas: one worker at least, none for a quota that cannot be", () => {
+  const server = makeServer({ sockets: 1, cores: 8, coresPerL3: 8, nodesPerSocket: 1, threads: 1 });
+  const mounts = {
+    2: "26 25 0:24 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw",
+    1: "26 25 0:24 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu",
+  };
+  const quota = (version: 1 | 2, files: FoldedFiles) => {
+    const cgroup = version === 2 ? "0::/job" : "3:cpu:/job";
+    const group = { "/proc/self/mountinfo": mounts[version], "/proc/self/cgroup": cgroup, ...files };
+    const system = new FoldedSystem({ ...server, ...group });
+    const topology = readTopology(system);
+    const allowed = readAllowed(system, topology, {});
+    return [allowed.quota, placeWorkers(topology, allowed, { smt: false, placement: "auto" }).seats.length];
+  };
+  const v2 = (max: string) => quota(2, { "/sys/fs/cgroup/job/cpu.max": max });
+  const v1 = (us: string, period = "100000") =>
+    quota(1, {
+      "/sys/fs/cgroup/cpu/job/cpu.cfs_quota_us": us,
+      "/sys/fs/cgroup/cpu/job/cpu.cfs_period_us": period,
+    });
+
+  test.each([
+    ["a hundredth of a core, v2", v2("1000 100000"), [0.01, 1]],
+    ["a hundredth of a core, v1", v1("1000"), [0.01, 1]],
+    ["a thousandth of a core, v1", v1("1000", "1000000"), [0.001, 1]],
+    ["two and a half cores, v2", v2("250000 100000"), [2.5, 2]],
+    ["no core, v2", v2("0 100000"), [Infinity, 8]],
+    ["no core, v1", v1("0"), [Infinity, 8]],
+    ["no limit, v2", v2("max 100000"), [Infinity, 8]],
+    ["no limit, v1", v1("-1"), [Infinity, 8]],
+    ["no period, v1", v1("1000", "0"), [Infinity, 8]],
+  ])("%s", (_, found, expected) => expect(found).toEqual(expected));
 });

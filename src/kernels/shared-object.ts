@@ -3,7 +3,7 @@
  * name (memfd_create), else into a folder of this process alone, removed as soon as the object is open. The runtime's own way needs a
  * writable $TMPDIR that may hold programs, leaves a file there, and believes what it finds under that name if the size is right.
  */
-import { dlopen, type FFIFunction, type Library } from "bun:ffi";
+import { dlopen, type FFIFunction, FFIType, type Library } from "bun:ffi";
 import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -68,12 +68,16 @@ function keyOf(path: string): string {
   return `dotpe-hpc ${path}`;
 }
 
+/** The number of the system call memfd_create, by `process.arch`; the C library has a name for it since 2.27 only. */
+const MEMFD_CREATE: Readonly<Record<string, number>> = { x64: 319, arm64: 279 };
 const MFD_CLOEXEC = 1;
 
 /** The descriptor stays open as long as the process lives: its number is the path. */
 function inMemory(bytes: Uint8Array): Placed {
-  const libc = dlopen("libc.so.6", { memfd_create: { args: ["ptr", "u32"], returns: "i32" } });
-  const fd = libc.symbols.memfd_create(Buffer.from("dotpe-hpc\0"), MFD_CLOEXEC);
+  const long = FFIType.i64_fast;
+  const libc = dlopen("libc.so.6", { syscall: { args: [long, "ptr", "u32"], returns: long } });
+  const number = MEMFD_CREATE[process.arch] ?? -1;
+  const fd = Number(libc.symbols.syscall(number, Buffer.from("dotpe-hpc\0"), MFD_CLOEXEC));
   if (fd < 0) throw new Error("memfd_create: refused by the system");
   const done = (isOpen: boolean) => {
     if (!isOpen) closeSync(fd);

@@ -4,7 +4,7 @@
 # A variant of another processor family becomes an empty file, so that whatever embeds the four files finds them.
 # Instruction sets are spelled out feature by feature: old compilers do not know the names x86-64-v2 to v4.
 # Nothing of the mathematical library is linked: its functions give other last bits in other versions, and one with a new version of
-# a function is not found by older systems (the C library of 2014, glibc 2.17, is enough; test/environment-table.test.ts).
+# a function is not found by older systems (the C library of 2012, glibc 2.17, is enough; test/environment-table.test.ts).
 # CC and EXTRA_CFLAGS come from the environment.
 set -eu
 
