@@ -175,7 +175,8 @@ class Trial {
     const { code, stderr } = ended;
     const kind = kindOf(this.point.name);
     if (kind === "kill" || kind === "moment") {
-      if (code !== 137) this.find(`exit ${code} of a process that was killed`);
+      // It may just have ended.
+      if (code !== 137 && !this.isFine(code)) this.find(`exit ${code} of a process that was killed`);
     } else if (kind === "stop") {
       if (code !== 0) this.find(`exit ${code} after SIGSTOP and SIGCONT: ${firstLine(stderr)}`);
     } else if (kind === "signal" || kind === "twice") {
