@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EXIT_CODES, type ExitName } from "../src/errors.ts";
 import { BINARY, CACHE, FIXTURES } from "./helpers.ts";
+import { temporaryFolder } from "./io-helpers.ts";
 import { BANK, EVENT } from "./make-inputs.ts";
 
 /** What a line may need of the machine that the tests run on. */
@@ -58,8 +59,6 @@ const FLAGS = [
 ];
 /** Proves that a line does not hang; under an emulator it takes seconds. */
 const TIME_LIMIT_S = 120;
-/** One core is for the tests themselves; a run has two threads at most. */
-const AT_ONCE = 2;
 
 const has = (program: string) => Bun.which(program) !== null;
 const succeeds = (...command: string[]) => has(command[0]) && Bun.spawnSync(command).exitCode === 0;
@@ -92,61 +91,46 @@ const isThere = (need: Need) => {
   return known.get(need) as boolean;
 };
 
-/** One test a line. Runs are begun a few at a time, in order. @param threads of each run: more than one where threads matter */
+/** One test a line; the next line runs meanwhile. @param threads of each run: more than one where threads matter */
 export function describeLines(title: string, lines: Readonly<Record<string, Line>>, threads = 1): void {
   describe(title, () => {
+    const folder = temporaryFolder();
+    const begun: Promise<Ended>[] = [];
+    const possible: Line[] = [];
+    const begin = (k: number) => {
+      if (begun[k] !== undefined || k >= possible.length) return;
+      begun[k] = runLine(possible[k], threads, mkdtempSync(join(folder, "line-")));
+      // Whether it failed is told by the test that awaits it.
+      begun[k].catch(() => {});
+    };
     for (const [name, line] of Object.entries(lines)) {
       const missing = (line.needs ?? []).filter((need) => !isThere(need));
-      if (missing.length > 0) test.skip(`${name} (needs ${missing.join(", ")})`, () => {});
-      else addTest(name, line, threads);
+      if (missing.length > 0) {
+        test.skip(`${name} (needs ${missing.join(", ")})`, () => {});
+        continue;
+      }
+      const k = possible.push(line) - 1;
+      const check = async () => {
+        begin(k);
+        begin(k + 1);
+        expectOutcome(name, line, await begun[k]);
+      };
+      test(name, check, TIME_LIMIT_S * 1000);
     }
   });
 }
 
-function addTest(name: string, line: Line, threads: number): void {
-  const ended = queued(() => runLine(line, threads));
-  test(
-    name,
-    async () => {
-      const result = await ended();
-      try {
-        line.outcome(result);
-      } catch (error) {
-        throw new Error(`${name}: exit code ${result.code}\n${result.stderr}${result.stdout}`, {
-          cause: error,
-        });
-      } finally {
-        rmSync(result.own, { recursive: true, force: true });
-      }
-    },
-    TIME_LIMIT_S * 1000,
-  );
+function expectOutcome(name: string, line: Line, ended: Ended): void {
+  try {
+    line.outcome(ended);
+  } catch (error) {
+    const { code, stdout, stderr } = ended;
+    throw new Error(`${name}: exit code ${code}\n${stderr}${stdout}`, { cause: error });
+  }
 }
 
-const waiting: (() => Promise<void>)[] = [];
-let atWork = 0;
-
-/** The lines are queued while the tests are collected; the first test that asks lets them run. */
-function queued<T>(action: () => Promise<T>): () => Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  // Whether it failed is told by the test that awaits it.
-  promise.catch(() => {});
-  waiting.push(() => action().then(resolve, reject));
-  return () => {
-    while (atWork < Math.min(AT_ONCE, waiting.length)) void work();
-    return promise;
-  };
-}
-
-async function work(): Promise<void> {
-  atWork++;
-  for (let next = waiting.shift(); next; next = waiting.shift()) await next();
-  atWork--;
-}
-
-async function runLine(line: Line, threads: number): Promise<Ended> {
+async function runLine(line: Line, threads: number, own: string): Promise<Ended> {
   const { sh, env, needs, inputs, rundir = "out", flags = ["--quiet"], command } = line;
-  const own = mkdtempSync(join(tmpdir(), "dotpe-line-"));
   const words = command ?? [
     ...["run", ...(inputs ?? [EVENT, BANK]), "--n-procs", `${threads}`, ...FLAGS],
     ...["--rundir", rundir, ...flags],
