@@ -87,7 +87,7 @@ export async function runInference(
     const session = sessionOf({ options, inputs, pool, report }, interrupt, relief);
     if (typeof session === "string") return { complete: session };
     const { checkpoint: keeper } = session;
-    const progress = new ProgressFile(keeper.folder, report);
+    const progress = new ProgressFile(keeper.folder, session.number, report);
     try {
       const context = { options, inputs, relief, pool, report: progress.reporter, clock, keeper };
       const summary = await runStages(context, session, imported || undefined, truth);

@@ -16,7 +16,8 @@ import { readInput } from "../io/input.ts";
 import { readJson } from "../io/json.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { isRunning, thisProcess } from "../machine/process-identity.ts";
-import { type OomCount, oomCounts } from "./oom.ts";
+import type { SystemFiles } from "../machine/system-files.ts";
+import { moreKills, type OomCount, oomCounts } from "./oom.ts";
 
 const TEXT = v.pipe(v.string(), v.maxLength(1000));
 const COUNT = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -116,6 +117,16 @@ export function hasEnded(other: Owner, me: Owner): boolean {
   return other.boot === me.boot && other.pidNamespace === me.pidNamespace && !isRunning(other);
 }
 
+/** Whether a process began on this host since it was started. */
+export function isOnThisBoot(owner: Owner | undefined, me: Owner): owner is Owner {
+  return owner?.host === me.host && owner.machineId === me.machineId && owner.boot === me.boot;
+}
+
+/** Control groups of a process in which the system has killed since it began; those of another host say nothing. */
+export function killsSince(owner: Owner | undefined, me: Owner, files?: SystemFiles): OomCount[] {
+  return isOnThisBoot(owner, me) ? moreKills(owner.oomKills, files) : [];
+}
+
 /**
  * Takes the directory for this process.
  * @param folder of the checkpoints
@@ -203,7 +214,7 @@ let known: Omit<Owner, "threads" | "began" | "oomKills"> | undefined;
 
 export function thisOwner(threads: number): Owner {
   known ??= identity();
-  return { ...known, began: new Date().toISOString(), threads, oomKills: oomCounts() as OomCount[] };
+  return { ...known, began: new Date().toISOString(), threads, oomKills: oomCounts() };
 }
 
 function identity() {

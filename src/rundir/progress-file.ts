@@ -12,6 +12,8 @@ const EVERY = 5_000;
 const AMOUNT = v.pipe(v.number(), v.finite(), v.minValue(0));
 const TEXT = v.pipe(v.string(), v.maxLength(200));
 export const PROGRESS = v.object({
+  /** Number of the process that wrote it. */
+  process: v.pipe(v.number(), v.safeInteger(), v.minValue(1)),
   stage: TEXT,
   unit: TEXT,
   done: AMOUNT,
@@ -35,6 +37,7 @@ export class ProgressFile {
 
   constructor(
     private readonly folder: string,
+    private readonly process: number,
     private readonly report: Reporter,
   ) {}
 
@@ -64,6 +67,7 @@ export class ProgressFile {
   write(): void {
     const time = performance.now();
     const progress: Progress = {
+      process: this.process,
       ...{ ...this.now, before: Math.max(0, this.now.before) },
       stageSeconds: (time - this.stageBegun) / 1000,
       seconds: (time - this.begun) / 1000,

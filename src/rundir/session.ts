@@ -15,7 +15,6 @@ import {
   syncManifest,
   writeManifest,
 } from "./manifest.ts";
-import { moreKills } from "./oom.ts";
 import {
   type Attempt,
   attemptsOf,
@@ -24,8 +23,10 @@ import {
   claim,
   describe,
   holderOf,
+  killsSince,
   release,
   syncOwner,
+  thisOwner,
 } from "./owner.ts";
 import { SUMMARY_FILE } from "./results.ts";
 import { CHECKPOINT_FOLDER, createRundir, discardRundir, eventFolder, numberedRundirs } from "./rundir.ts";
@@ -181,6 +182,11 @@ export class Session {
     this.keeper = this.checkpointOf(manifest);
   }
 
+  /** Of the processes that worked here, from 1. */
+  get number(): number {
+    return this.claimed.number;
+  }
+
   get checkpoint(): Checkpoint {
     return this.keeper;
   }
@@ -261,7 +267,7 @@ function howItEnded({ owner, end, number }: Attempt): string {
 
 /** Of a process that was killed: whether memory was lacking, and what to do. */
 function lackOfMemory({ owner }: Attempt): string | undefined {
-  const [group] = owner === undefined ? [] : moreKills(owner.oomKills);
+  const [group] = killsSince(owner, thisOwner(0));
   if (owner === undefined || group === undefined) return undefined;
   return (
     `${describe(owner)}, was probably killed for lack of memory (oom_kill of ${group.folder} is ${group.kills} now): ` +

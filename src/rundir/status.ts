@@ -8,8 +8,16 @@ import { readJson } from "../io/json.ts";
 import { SystemFiles } from "../machine/system-files.ts";
 import { OPTION_NAMES, TABLE } from "../option-table.ts";
 import { hasManifest, MANIFEST_FILE, type Manifest, readManifest } from "./manifest.ts";
-import { moreKills, type OomCount } from "./oom.ts";
-import { type Attempt, attemptsOf, holderOf, type Owner, thisOwner } from "./owner.ts";
+import type { OomCount } from "./oom.ts";
+import {
+  type Attempt,
+  attemptsOf,
+  holderOf,
+  isOnThisBoot,
+  killsSince,
+  type Owner,
+  thisOwner,
+} from "./owner.ts";
 import { PROGRESS, PROGRESS_FILE, type Progress } from "./progress-file.ts";
 import { SUMMARY_FILE } from "./results.ts";
 import { CHECKPOINT_FOLDER, numberedRundirs } from "./rundir.ts";
@@ -90,7 +98,9 @@ export function runStatus(
     }
     const state = stateOf(processes, me);
     const kills = state === "killed" ? killsSince(processes.at(-1)?.owner, me, files) : [];
-    const progress = readProgress(join(folder, PROGRESS_FILE));
+    const said = readProgress(join(folder, PROGRESS_FILE));
+    // What an earlier process has said is past.
+    const progress = said?.process === processes.at(-1)?.number ? said : undefined;
     return {
       ...found,
       state,
@@ -109,15 +119,6 @@ function stateOf(attempts: readonly Attempt[], me: Owner): RunState {
   if (holder === undefined) return "killed";
   const isSeen = isOnThisBoot(holder.owner, me) && holder.owner?.pidNamespace === me.pidNamespace;
   return isSeen ? "running" : "held";
-}
-
-function isOnThisBoot(owner: Owner | undefined, me: Owner): owner is Owner {
-  return owner?.host === me.host && owner.machineId === me.machineId && owner.boot === me.boot;
-}
-
-/** Groups of another host, and what they counted before this one started, say nothing. */
-function killsSince(owner: Owner | undefined, me: Owner, files: SystemFiles): OomCount[] {
-  return isOnThisBoot(owner, me) ? moreKills(owner.oomKills, files) : [];
 }
 
 function factsOf({ begun, program, options }: Manifest): Pick<RunStatus, "run" | "options"> {

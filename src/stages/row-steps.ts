@@ -52,6 +52,8 @@ export class RowSteps {
   private best: Float64Array;
   private before: Float64Array;
   private cuts: RowCuts | undefined;
+  /** There is a saved state. */
+  private isSaved = false;
   /** The step has something saved that it has not looked at. */
   private isTakenUp = false;
   private last: RowPlan | undefined;
@@ -72,7 +74,7 @@ export class RowSteps {
     this.before.set(saved.before);
     const { cuts } = saved;
     if (cuts.length > 1) this.cuts = { merged: cuts[0], bank_k: Array.from(cuts.subarray(1)) };
-    this.isTakenUp = true;
+    this.isTakenUp = this.isSaved = true;
   }
 
   /** @returns the pass that wrote all rows. @throws DotpeError, runAgain if the run is to end here. */
@@ -172,10 +174,13 @@ export class RowSteps {
   /** After a pass that was given up: what to do first. */
   private again(): undefined {
     this.step = this.isCertain ? "count" : "scan";
-    if (this.isCertain) return;
-    this.isCertain = true;
-    this.before = this.best.slice();
-    this.best.fill(0);
+    if (!this.isCertain) {
+      this.isCertain = true;
+      this.before = this.best.slice();
+      this.best.fill(0);
+    }
+    // The files are emptied by the next pass: what was saved of this one is not to be taken up.
+    if (this.isSaved) this.save({});
   }
 
   private async pieces<K extends JobKind>(
@@ -218,5 +223,6 @@ export class RowSteps {
       cuts: cuts === undefined ? new Float64Array(0) : Float64Array.of(cuts.merged, ...cuts.bank_k),
     };
     keeper.save(STATE, { ...where, ...detail }, begun);
+    this.isSaved = true;
   }
 }
