@@ -5,12 +5,20 @@
  * --points: of each kind, in each scenario (40). --point repeats one; its folder stays if it fails.
  */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { BINARY } from "../helpers.ts";
 import { compileInjector } from "./inject.ts";
-import { type Arena, commandsOf, type Outcome, ordeal, type Undisturbed, undisturbed } from "./ordeal.ts";
+import {
+  type Arena,
+  commandsOf,
+  inTurns,
+  type Outcome,
+  ordeal,
+  type Undisturbed,
+  undisturbed,
+} from "./ordeal.ts";
 import { faultPoints, killPoints, momentPoints, randomOf, signalPoints } from "./point.ts";
 import { allScenarios, copyInputs, type Scenario } from "./scenarios.ts";
 import { formatTable, listFindings } from "./table.ts";
@@ -35,7 +43,15 @@ const injector = "path" in compiled ? compiled.path : undefined;
 if ("reason" in compiled) console.log(`skipped, since ${compiled.reason}: kills and faults at system calls`);
 const seed = Number(values.seed);
 const binary = realpathSync(values.binary);
-const arena: Arena = { binary, scratch, injector, seed, commands: commandsOf(binary), limit: 120 };
+const arena: Arena = {
+  binary,
+  scratch,
+  injector,
+  seed,
+  commands: commandsOf(binary),
+  killsMore: 3,
+  limit: 120,
+};
 
 const untried = ["status", "verify"].filter((name) => !arena.commands.includes(name));
 if (untried.length > 0) console.log(`skipped, since the program has no such command: ${untried.join(", ")}`);
@@ -79,13 +95,4 @@ function pointsOf(scenario: Scenario, { calls }: Undisturbed): string[] {
     signal: () => signalPoints(Math.ceil(some / 2), random),
   };
   return values.only.split(",").flatMap((kind) => kinds[kind]());
-}
-
-/** As many at a time as there are two cores for. */
-async function inTurns(points: readonly string[], action: (point: string) => Promise<void>): Promise<void> {
-  const left = [...points];
-  const one = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await action(next);
-  };
-  await Promise.all(Array.from({ length: Math.max(1, Math.floor(availableParallelism() / 2)) }, one));
 }

@@ -1,5 +1,6 @@
 /** One point of one scenario: the run is hit, what it left is judged, it goes on to its end, and all bytes are compared. */
 import { mkdirSync, rmSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { contentOf, cutPower, differences } from "./folder.ts";
 import { type Child, type Ended, type Start, start } from "./inject.ts";
@@ -14,6 +15,8 @@ export interface Arena {
   readonly seed: number;
   /** Of the program: it may be older than a command that looks at folders. */
   readonly commands: readonly string[];
+  /** How often a run that goes on is killed again, at most. */
+  readonly killsMore: number;
   /** Seconds after which a call counts as hung. */
   readonly limit: number;
 }
@@ -37,8 +40,6 @@ export interface Outcome {
   readonly grace?: number;
 }
 
-/** Calls that may have to go on before one reaches the end. */
-const MAX_KILLS_MORE = 3;
 /** Exit codes of a run that could not write or read: cannotCreate, tryAgain; noInput if it was reading. */
 const FAILED = [66, 73, 75];
 /** A process without memory may be ended by its allocator: SIGTRAP, SIGABRT, SIGSEGV, SIGILL, SIGBUS. */
@@ -48,6 +49,19 @@ const CRASHED = [128 + 4, 128 + 5, 128 + 6, 128 + 7, 128 + 11];
 export function commandsOf(binary: string): string[] {
   const help = Bun.spawnSync([binary, "--help"]).stdout.toString();
   return [...help.matchAll(/^ {2}([a-z]+) {2,}/gm)].map(([, name]) => name);
+}
+
+/** Does this to every item, as many at a time as there are pairs of cores, or so many. */
+export async function inTurns<T>(
+  items: readonly T[],
+  action: (item: T) => Promise<void>,
+  atATime = Math.max(1, Math.floor(availableParallelism() / 2)),
+): Promise<void> {
+  const left = [...items];
+  const one = async () => {
+    for (let next = left.shift(); next !== undefined; next = left.shift()) await action(next);
+  };
+  await Promise.all(Array.from({ length: atATime }, one));
 }
 
 /** Runs the scenario from the beginning to its end, without disturbance. @throws Error if it does not succeed. */
@@ -259,7 +273,7 @@ class Trial {
   private async killMore(): Promise<void> {
     const { scenario, folder, reference, arena, random } = this;
     if (random() < 0.5) return;
-    const times = 1 + Math.floor(random() * MAX_KILLS_MORE);
+    const times = 1 + Math.floor(random() * arena.killsMore);
     for (let k = 0; k < times; k++) {
       const delay = random() * reference.seconds * 1000;
       const atCall = 1 + Math.floor(random() * reference.calls.length * 0.7);
