@@ -84,9 +84,18 @@ function unknownCommand(word: string): DotpeError {
 
 /** What files hold may stand in a message: no escape sequence reaches the terminal, and no flood. */
 function shown(message: string): string {
-  return message.slice(0, MOST_SHOWN).split("\n").map(printable).join("\n");
+  const lines = message.split("\n").slice(0, MOST_LINES);
+  return lines.map((line) => printable(withoutMiddle(line))).join("\n");
 }
 
+function withoutMiddle(line: string): string {
+  return line.length > MOST_SHOWN
+    ? `${line.slice(0, MOST_SHOWN / 2)} ... ${line.slice(-MOST_SHOWN / 2)}`
+    : line;
+}
+
+const MOST_LINES = 40;
+/** The longest path, and what is said of it. */
 const MOST_SHOWN = 5000;
 let failing = false;
 

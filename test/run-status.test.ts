@@ -1,6 +1,6 @@
 /** `dotpe-hpc status`: every state that a run directory can be in. */
 import { beforeAll, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { SystemFiles } from "../src/machine/system-files.ts";
 import { formatRunList, formatRunStatus } from "../src/report/run-status.ts";
@@ -101,7 +101,14 @@ test("held: by a process of another host or container, or by one that cannot be 
 
 test("running: this process lives; the rate, and how long the stage takes, from what it has done itself", () => {
   const rundir = workedOn(ME);
-  const progress = { process: 1, stage: "incoherent", unit: "samples", done: 3000, total: 9000, before: 1000 };
+  const progress = {
+    process: 1,
+    stage: "incoherent",
+    unit: "samples",
+    done: 3000,
+    total: 9000,
+    before: 1000,
+  };
   const rest = { stageSeconds: 10, seconds: 20, memoryMB: 1, at: "2026-11-21T10:00:00Z" };
   writeFileSync(join(rundir, "checkpoint/progress.json"), JSON.stringify({ ...progress, ...rest }));
   const text = textOf(rundir);

@@ -1,8 +1,9 @@
 /** A run directory in the hands of one process: begun, taken up after an interruption, or found complete. */
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
+import { makeFolder } from "../io/atomic-write.ts";
 import type { Options } from "../options.ts";
 import { printable } from "../report/format.ts";
 import { canGoOn } from "../stages/keeper.ts";
@@ -64,14 +65,16 @@ export function openSession(settings: SessionSettings): Session | string {
   if (unfinished !== undefined) return unfinished;
   const made: string[] = [];
   const fresh = createRundir({ ...options, eventName }, made);
-  const session = begin(fresh, settings, manifest, made);
+  let session: Session | undefined;
   try {
+    session = begin(fresh, settings, manifest, made);
     writeManifest(fresh, manifest);
+    return session;
   } catch (error) {
-    session.leave(error);
+    if (session !== undefined) session.leave(error);
+    else if (attemptsOf(join(fresh, CHECKPOINT_FOLDER)).length === 0) discardRundir(fresh, made);
     throw error;
   }
-  return session;
 }
 
 /** Whether a process has worked in this folder. */
@@ -81,7 +84,7 @@ function isBegun(rundir: string): boolean {
 
 function begin(rundir: string, settings: SessionSettings, manifest: Manifest, made?: readonly string[]) {
   const folder = join(rundir, CHECKPOINT_FOLDER);
-  mkdirSync(folder, { recursive: true });
+  makeFolder(folder);
   const claimed = claim(folder, manifest.begun.threads, settings.options.unlock);
   return new Session(rundir, settings, manifest, claimed, made);
 }

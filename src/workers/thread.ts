@@ -1,5 +1,6 @@
 /** A worker as the main thread knows it: the jobs that it has not answered yet, and what it is doing. */
 import { DotpeError, type ExitName } from "../errors.ts";
+import { clipped } from "../io/clipped.ts";
 import { sharedF64, sharedI32 } from "./arena.ts";
 import type { Done, FromWorker, Job, Ready, Seat, SentError, ToWorker } from "./protocol.ts";
 import { N_ACTIVITY } from "./runner.ts";
@@ -48,7 +49,7 @@ export class Thread {
   }
 
   private start(): Worker {
-    const worker = new Worker("./src/workers/worker.ts");
+    const worker = startWorker();
     const own =
       <E>(handle: (event: E) => void) =>
       (event: E) => {
@@ -82,7 +83,9 @@ export class Thread {
   }
 
   private died(message: string): void {
-    const stopped = new DotpeError("tryAgain", `a worker stopped: ${message}`, "Run the command again.");
+    // The runtime's message begins with the lines of the program around the place.
+    const why = clipped(message.trim().split("\n").at(-1) ?? "");
+    const stopped = new DotpeError("tryAgain", `a worker stopped: ${why}`, "Run the command again.");
     const lost = [...this.pending.values()];
     this.pending.clear();
     if (this.ready === undefined) this.failedStarts++;
@@ -110,7 +113,8 @@ export class Thread {
   /** @throws ThreadFault, as a rejection */
   ask(job: Job): Promise<Done> {
     return new Promise((resolve, reject) => {
-      if (this.worker === undefined) return reject(new ThreadFault(doesNotStart(), undefined));
+      if (this.worker === undefined)
+        return reject(new ThreadFault(doesNotStart("it ends before it is ready"), undefined));
       this.pending.set(job.id, { job, resolve, reject });
       this.send(job);
     });
@@ -136,8 +140,17 @@ export class Thread {
   }
 }
 
-function doesNotStart(): DotpeError {
-  return new DotpeError("tryAgain", "a worker thread does not start", "Give fewer --n-procs.");
+function startWorker(): Worker {
+  try {
+    return new Worker("./src/workers/worker.ts");
+  } catch (error) {
+    throw doesNotStart((error as Error).message);
+  }
+}
+
+function doesNotStart(why: string): DotpeError {
+  const hint = "Give fewer --n-procs, or raise the limit of processes (`ulimit -u`).";
+  return new DotpeError("tryAgain", `a worker thread does not start: ${why}`, hint);
 }
 
 function revive({ exit, hint = "", message, stack }: SentError): Error {
