@@ -9,9 +9,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { isRunning, type ProcessIdentity, thisProcess } from "../src/machine/process-identity.ts";
 import { type LogHeader, type LogRecord, openLog } from "../src/tune/log.ts";
 import { headerLine, MAX_LOG_BYTES, MAX_LOG_LINES, readLines, recordLine } from "../src/tune/log-lines.ts";
-import { isRunning, type ProcessIdentity, thisProcess } from "../src/machine/process-identity.ts";
 import { temporaryFolder, writeTemporary } from "./io-helpers.ts";
 import { HEADER, madeRecord } from "./tune-log-records.ts";
 
