@@ -12,11 +12,11 @@ import { type Options, toRunKwargs } from "./options.ts";
 import { Relief } from "./relief.ts";
 import type { Reporter } from "./report/reporter.ts";
 import type { RunSummary } from "./report/summary.ts";
-import { type StageWork, timingsOf, traceJson } from "./report/timings.ts";
+import { type StageWork, type TimingsInput, timingsOf, traceJson } from "./report/timings.ts";
 import { type Context, findReference, incoherent } from "./run-incoherent.ts";
 import { describeRun } from "./rundir/manifest.ts";
 import { ProgressFile } from "./rundir/progress-file.ts";
-import { rowPaths, writeResults, writeTimings } from "./rundir/results.ts";
+import { rowPaths, writeResults } from "./rundir/results.ts";
 import { openSession, type Session } from "./rundir/session.ts";
 import { readTruth } from "./rundir/truth.ts";
 import type { ExtrinsicSet } from "./stages/coherent-plan.ts";
@@ -172,13 +172,12 @@ async function runStages(
   const evaluated = await coherent(context, given, extrinsic, session.rundir);
   clock.lap("coherent");
   const found = { reference, kept, drawn, set, evaluated, truth };
-  const posterior = await keptIfItFails(evaluated, keeper, () => writeFound(context, session, found));
-  clock.lap("posterior");
   const counts = {
     ...{ rundir: session.rundir, n_i: countCandidates(inputs) },
     ...{ nAccepted: accepted.i_j.length, n_e: extrinsic.n_e },
   };
-  writeMeasurements(context, counts);
+  const posterior = await keptIfItFails(evaluated, keeper, () => writeFound(context, session, found, counts));
+  if (options.trace !== undefined) writeTrace(options.trace, measurements(context, counts), report);
   return summaryOf(context, posterior, counts, warnings);
 }
 
@@ -194,10 +193,12 @@ interface Found {
 
 /** Stage 6, and the files. */
 async function writeFound(
-  { options, inputs, pool, keeper }: Context,
+  context: Context,
   session: Session,
   { reference, kept, drawn, set, evaluated, truth }: Found,
+  counts: Counts,
 ): Promise<Posterior> {
+  const { options, inputs, pool, keeper, clock } = context;
   const { event, banks, bins } = inputs;
   const { rows, results } = evaluated;
   const { rundir } = session;
@@ -217,7 +218,11 @@ async function writeFound(
     },
     ...{ rows, results, posterior, reference: encodeReference(reference, event) },
   };
-  await writeResults(rundir, files, pool, () => keeper.goOn());
+  const timings = () => {
+    clock.lap("posterior");
+    return timingsOf(measurements(context, counts));
+  };
+  await writeResults(rundir, files, pool, () => keeper.goOn(), timings);
   return posterior;
 }
 
@@ -267,9 +272,8 @@ async function coherent(
 
 type Counts = Pick<RunSummary, "rundir" | "n_i" | "nAccepted" | "n_e">;
 
-/** timings.json, and the trace if one was asked for: a run is not lost because its trace cannot be written. */
-function writeMeasurements(context: Context, counts: Counts): void {
-  const { options, inputs, clock, pool, report, keeper } = context;
+/** Where the time went. */
+function measurements({ options, inputs, clock, pool, keeper }: Context, counts: Counts): TimingsInput {
   const { bins, event } = inputs;
   const bytesOfSample = 2 * 8 * 2 * bins.mArr.length * bins.fbin.length;
   const n_incoherent = options.loadInds ? 0 : counts.n_i;
@@ -284,13 +288,15 @@ function writeMeasurements(context: Context, counts: Counts): void {
     },
   };
   const { history, n_procs, kernels } = pool;
-  const measured = { laps: clock.laps(), history, work, n_procs, kernel: kernels.name, kept: keeper.spent };
-  writeTimings(counts.rundir, timingsOf(measured));
-  if (options.trace === undefined) return;
+  return { laps: clock.laps(), history, work, n_procs, kernel: kernels.name, kept: keeper.spent };
+}
+
+/** A run is not lost because its trace cannot be written. */
+function writeTrace(path: string, measured: TimingsInput, { warn }: Reporter): void {
   try {
-    writeFileAtomic(options.trace, traceJson(measured));
+    writeFileAtomic(path, traceJson(measured));
   } catch (error) {
-    report.warn((error as Error).message);
+    warn((error as Error).message);
   }
 }
 

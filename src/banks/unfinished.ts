@@ -3,7 +3,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { blockPaths, CONFIG_FILE } from "../gw/bank.ts";
-import { isPartName, makeFolder, removeFile, removeParts, writeFileAtomic } from "../io/atomic-write.ts";
+import { isPartName, makeFolder, remove, removeParts, writeFileAtomic } from "../io/atomic-write.ts";
 import { readJson } from "../io/json.ts";
 import { type BankShape, blockBytes, blocksOf } from "./block-writer.ts";
 
@@ -44,7 +44,7 @@ function isUnused(folder: string): boolean {
 
 /** The bank is complete. @throws DotpeError cannotCreate. */
 export function finishFolder(folder: string): void {
-  removeFile(join(folder, MARK));
+  remove(join(folder, MARK));
 }
 
 /** Files that a call has left half-written. @throws DotpeError cannotCreate. */

@@ -31,6 +31,8 @@ const SYNC_GRACE = 1000;
 
 /** A file of which bytes can be written anywhere, and that appears under its name when it is complete. */
 export class PartFile {
+  private isOpen = true;
+
   private constructor(
     readonly path: string,
     /** `.<name>.<process id>-<unique>.part` in the same folder. */
@@ -67,8 +69,11 @@ export class PartFile {
     return orCannotCreate(this.path, () => fstatSync(this.fd).size);
   }
 
-  /** Closes it in this thread. */
+  /** Closes it in this thread, if it is open. */
   close(): void {
+    if (!this.isOpen) return;
+    // The number may be another file's afterwards.
+    this.isOpen = false;
     closeSync(this.fd);
   }
 
@@ -96,8 +101,12 @@ export class PartFile {
     if (found !== expected) throw wrongLength(this.path, found, expected);
   }
 
-  /** Waits, beside what else the thread does, until the content is on the disk. @throws DotpeError cannotCreate. */
+  /**
+   * Waits, beside what else the thread does, until the content is on the disk; one that is closed was waited for before.
+   * @throws DotpeError cannotCreate.
+   */
   sync(): Promise<void> {
+    if (!this.isOpen) return Promise.resolve();
     let timer: Timer | undefined;
     const synced = new Promise<void>((resolve, reject) => {
       fsync(this.fd, (error) => {
@@ -118,22 +127,26 @@ export class PartFile {
     return synced.finally(() => clearTimeout(timer));
   }
 
-  /** Closes it and gives it its name; it is removed if that fails. */
-  rename(): void {
+  /** Closes it and gives it its name; if that fails it is removed, or `stays`. */
+  rename(stays = false): void {
     try {
       orCannotCreate(this.path, () => {
-        closeSync(this.fd);
+        this.close();
         renameSync(this.temporary, this.path);
       });
     } catch (error) {
-      removeQuietly(this.temporary);
+      if (!stays) removeQuietly(this.temporary);
       throw error;
     }
   }
 
   /** Removes it. */
   discard(): void {
-    closeSync(this.fd);
+    try {
+      this.close();
+    } catch (error) {
+      if (!isSystemError(error)) throw error;
+    }
     removeQuietly(this.temporary);
   }
 }
@@ -199,9 +212,9 @@ export function removeParts(folder: string): void {
   });
 }
 
-/** Removes a file, if it is there. @throws DotpeError cannotCreate. */
-export function removeFile(path: string): void {
-  orCannotCreate(path, () => rmSync(path, { force: true }));
+/** Removes a file, or a folder with all that is in it, if it is there. @throws DotpeError cannotCreate. */
+export function remove(path: string): void {
+  orCannotCreate(path, () => rmSync(path, { recursive: true, force: true }));
 }
 
 /** Whether a file of this name is one that never got its name. */
@@ -298,7 +311,8 @@ export class FileSet {
       for (const { file, length } of this.parts) file.check(length);
       const synced = await Promise.allSettled([...this.parts.map(({ file }) => file.sync()), meanwhile()]);
       for (const result of synced) if (result.status === "rejected") throw result.reason;
-      for (let next = this.parts.shift(); next !== undefined; next = this.parts.shift()) next.file.rename();
+      for (let next = this.parts.shift(); next !== undefined; next = this.parts.shift())
+        next.file.rename(next.sha256 === undefined);
     } catch (error) {
       this.discard();
       throw error;
@@ -325,7 +339,8 @@ function wrongLength(path: string, found: number, expected: number): DotpeError 
   );
 }
 
-function orCannotCreate<T>(path: string, action: () => T): T {
+/** What `action` does to a file or folder. @throws DotpeError cannotCreate if the system refuses. */
+export function orCannotCreate<T>(path: string, action: () => T): T {
   try {
     return action();
   } catch (error) {

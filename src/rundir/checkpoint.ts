@@ -1,5 +1,5 @@
 /** The states of a run's stages: one file each in the checkpoint folder, replaced as a whole. */
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
@@ -106,19 +106,20 @@ export class Checkpoint implements Keeper {
       this.hasState = true;
       return Object.fromEntries(wanted.map(([of], k) => [of, arrays[k]])) as Record<N, Float64Array>;
     } catch (error) {
-      if (!(error instanceof DotpeError)) throw error;
+      // What cannot be read now may be read later: nothing is lost by waiting.
+      if (!(error instanceof DotpeError) || error.exit !== "badData") throw passing(error);
       this.settings.warn(`${error.message}; what it held is computed again`);
       return undefined;
     }
   }
 
-  drop(name: string): void {
-    rmSync(this.path(name), { force: true });
-  }
-
   private path(name: string): string {
     return join(this.folder, `${name}.npz`);
   }
+}
+
+function passing(error: unknown): unknown {
+  return error instanceof DotpeError ? new DotpeError("tryAgain", error.message, error.hint) : error;
 }
 
 function stopped(signal: string): DotpeError {

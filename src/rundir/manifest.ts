@@ -62,6 +62,12 @@ export function hasManifest(rundir: string): boolean {
 /** @throws DotpeError noInput, badData. */
 export function readManifest(rundir: string): Manifest {
   const path = join(rundir, MANIFEST_FILE);
+  if (isBlank(path))
+    throw new DotpeError(
+      "noInput",
+      `${path}: found an empty file: the machine went down before the disk had it, and nothing was saved`,
+      "Give the whole command once more, with --rundir: it begins anew.",
+    );
   const parsed = v.safeParse(MANIFEST, readJson(path));
   if (parsed.success) return parsed.output;
   const [issue] = parsed.issues;

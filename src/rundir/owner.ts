@@ -11,7 +11,7 @@ import { existsSync, linkSync, readdirSync, readFileSync, readlinkSync, rmSync }
 import { join } from "node:path";
 import * as v from "valibot";
 import { DotpeError } from "../errors.ts";
-import { syncFile, writeFileAtomic, writeFileQuickly } from "../io/atomic-write.ts";
+import { orCannotCreate, syncFile, writeFileAtomic, writeFileQuickly } from "../io/atomic-write.ts";
 import { readInput } from "../io/input.ts";
 import { readJson } from "../io/json.ts";
 import { sha256Of } from "../io/sha256.ts";
@@ -63,9 +63,9 @@ const endOf = (number: number) => `owner-${number}.end.json`;
 /** More often than this nobody loses a race. */
 const MOST_RACES = 100;
 
-/** All processes that worked here, the first one first. */
+/** All processes that worked here, the first one first. @throws DotpeError cannotCreate. */
 export function attemptsOf(folder: string): Attempt[] {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const names = existsSync(folder) ? orCannotCreate(folder, () => readdirSync(folder)) : [];
   return names
     .flatMap((name) => {
       const digits = /^owner-([1-9]\d{0,8})\.json$/.exec(name);

@@ -62,6 +62,7 @@ const ABOUT_THE_RUN = ["run_kwargs.json"];
 /**
  * Writes everything; summary_results.json last, so that a directory that has it is complete.
  * @param goOn called between files: what it throws ends the writing
+ * @param timings the content of timings.json, asked for when nearly all is done
  * @throws DotpeError cannotCreate.
  */
 export async function writeResults(
@@ -69,6 +70,7 @@ export async function writeResults(
   files: RunFiles,
   pool: Pool,
   goOn: () => void = () => {},
+  timings?: () => Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const { rows, posterior } = files;
   const set = new FileSet();
@@ -91,6 +93,7 @@ export async function writeResults(
     });
     for (const name of ABOUT_THE_RUN) sums.delete(join(rundir, name));
     sums.set(join(rundir, SUMMARY_FILE), sha256Of(summary));
+    if (timings !== undefined) set.write(join(rundir, "timings.json"), toJson(timings()));
     // The last to get its name.
     set.write(join(rundir, SUMS_FILE), formatSums(rundir, sums));
     set.write(join(rundir, SUMMARY_FILE), summary);
@@ -107,10 +110,6 @@ export function writeRunKwargs(
   write: Write = writeFileAtomic,
 ): void {
   write(join(rundir, "run_kwargs.json"), toJson(runKwargs));
-}
-
-export function writeTimings(rundir: string, timings: Readonly<Record<string, unknown>>): void {
-  writeFileAtomic(join(rundir, "timings.json"), toJson(timings));
 }
 
 /** Infinities and NaN, which JSON does not have, become null. */

@@ -1,9 +1,9 @@
 /** A run directory in the hands of one process: begun, taken up after an interruption, or found complete. */
-import { copyFileSync, existsSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
-import { makeFolder } from "../io/atomic-write.ts";
+import { makeFolder, orCannotCreate, remove } from "../io/atomic-write.ts";
 import type { Options } from "../options.ts";
 import { printable } from "../report/format.ts";
 import { canGoOn } from "../stages/keeper.ts";
@@ -113,9 +113,9 @@ function takeUp(rundir: string, settings: SessionSettings): Session | string {
   }
 }
 
-function completeRun(rundir: string, { manifest }: SessionSettings): string {
+function completeRun(rundir: string, { manifest, warn }: SessionSettings): string {
   refuseDifferences(rundir, readManifest(rundir), manifest);
-  if (holderOf(attemptsOf(join(rundir, CHECKPOINT_FOLDER))) === undefined) removeCheckpoint(rundir);
+  if (holderOf(attemptsOf(join(rundir, CHECKPOINT_FOLDER))) === undefined) removeCheckpoint(rundir, warn);
   return rundir;
 }
 
@@ -167,8 +167,23 @@ function notBegun(rundir: string): DotpeError {
   );
 }
 
-function removeCheckpoint(rundir: string): void {
-  rmSync(join(rundir, CHECKPOINT_FOLDER), { recursive: true, force: true });
+/** Of a run that is complete: what stays does no harm, and goes the next time. */
+function removeCheckpoint(rundir: string, warn: (text: string) => void): void {
+  try {
+    for (const path of partFiles(rundir)) remove(path);
+    remove(join(rundir, CHECKPOINT_FOLDER));
+  } catch (error) {
+    if (!(error instanceof DotpeError)) throw error;
+    warn(`the run is complete, but what was saved on the way stays: ${error.message}`);
+  }
+}
+
+/** Files of the directory that never got their names. */
+function partFiles(rundir: string): string[] {
+  const entries = orCannotCreate(rundir, () => readdirSync(rundir, { recursive: true, withFileTypes: true }));
+  return entries
+    .filter((entry) => entry.isFile() && /^\..*\.(part|owner)$/.test(entry.name))
+    .map(({ parentPath, name }) => join(parentPath, name));
 }
 
 export class Session {
@@ -213,32 +228,32 @@ export class Session {
   /** Goes on where the processes before have ended. */
   takeUp(begun: Manifest): void {
     this.keeper = this.checkpointOf(begun);
+    this.cleanUp();
     const { before, number } = this.claimed;
     const last = before.at(-1);
     if (last === undefined) return;
     this.settings.note(`goes on with ${this.rundir}, process ${number}: ${howItEnded(last)}`);
     const lack = last.end === undefined ? lackOfMemory(last) : undefined;
     if (lack !== undefined) this.settings.warn(lack);
-    if (last.end === undefined) this.cleanUp();
   }
 
   /** Files that a killed process was writing. Those that grow are copied: if it does live, it writes into its own. */
   private cleanUp(): void {
-    for (const entry of readdirSync(this.rundir, { recursive: true, withFileTypes: true })) {
-      if (!entry.isFile() || !/^\..*\.(part|owner)$/.test(entry.name)) continue;
-      const path = join(entry.parentPath, entry.name);
-      if (!entry.name.endsWith(`.${this.keeper.tag}.part`)) rmSync(path, { force: true });
+    for (const path of partFiles(this.rundir)) {
+      if (!path.endsWith(`.${this.keeper.tag}.part`)) remove(path);
       else if (this.settings.options.unlock) {
         const copy = path.replace(/part$/, "copy.part");
-        copyFileSync(path, copy);
-        renameSync(copy, path);
+        orCannotCreate(path, () => {
+          copyFileSync(path, copy);
+          renameSync(copy, path);
+        });
       }
     }
   }
 
   /** Everything is written. */
   complete(): void {
-    removeCheckpoint(this.rundir);
+    removeCheckpoint(this.rundir, this.settings.warn);
   }
 
   /** Before results get their names. @throws DotpeError tryAgain if another process has taken the directory. */

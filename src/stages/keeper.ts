@@ -20,13 +20,12 @@ export interface Keeper {
   /**
    * The state of this name that an earlier process has left; undefined if there is none that can be believed.
    * @param lengths of the arrays that must be there; undefined: any
+   * @throws DotpeError tryAgain if it cannot be read now.
    */
   load<const N extends string>(
     name: string,
     lengths: Readonly<Record<N, number | undefined>>,
   ): Record<N, Float64Array> | undefined;
-  /** The state of this name is of no more use. */
-  drop(name: string): void;
   /** Of work that an error ends: whether it is so much that it should be saved. */
   isWorthSaving(): boolean;
   /** How often states were saved, and what that took (s). */
@@ -42,7 +41,6 @@ export const NOT_KEPT: Keeper = {
   goOn: () => {},
   save: () => {},
   load: () => undefined,
-  drop: () => {},
   isWorthSaving: () => false,
   spent: { saved: 0, seconds: 0 },
   tag: "rows",

@@ -118,7 +118,8 @@ export class RowFiles {
     try {
       for (const path of [paths.merged, ...paths.banks]) made.push(PartFile.takeBack(path, tag));
     } catch (error) {
-      for (const file of made) file.discard();
+      // They may be an earlier process'.
+      for (const file of made) file.close();
       throw error;
     }
     return new RowFiles(made[0], made.slice(1));

@@ -202,7 +202,9 @@ class Trial {
 
   private isFine(code: number): boolean {
     if (code !== 0) return code === this.scenario.complete && this.isComplete();
-    const problems = this.problems();
+    // What could not be removed after the end is removed the next time.
+    const isFault = kindOf(this.point.name) === "fault";
+    const problems = this.problems().filter((text) => !(isFault && text.startsWith("checkpoint")));
     if (problems.length > 0) this.find(`exit 0, but ${problems.join(", ")}`);
     return true;
   }
@@ -295,8 +297,13 @@ class Trial {
   private async goOn(): Promise<void> {
     const { scenario, folder, arena } = this;
     const wasComplete = this.isComplete();
-    const args = scenario.goOn(folder, this.threads(), this.random);
-    const { code, stderr, hung } = await call(arena, folder, args);
+    let args = scenario.goOn(folder, this.threads(), this.random);
+    let { code, stderr, hung } = await call(arena, folder, args);
+    // The directory alone does not say what was wanted where the disk has lost that: the whole command does.
+    if (this.point.name === "power" && stderr.includes("manifest.json: found an empty file")) {
+      args = scenario.begin(folder, scenario.threads);
+      ({ code, stderr, hung } = await call(arena, folder, args));
+    }
     if (hung) return this.find(`hung when it went on: killed after ${arena.limit} s`);
     if (code !== 0 && !(wasComplete && code === scenario.complete))
       this.find(`exit ${code} when it went on (${args.slice(0, 2).join(" ")}): ${firstLine(stderr)}`);
