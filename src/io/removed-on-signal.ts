@@ -7,9 +7,9 @@ const ENDINGS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 export async function removedOnSignal<T>(folder: string, use: () => Promise<T>): Promise<T> {
   const end = (signal: NodeJS.Signals) => {
     rmSync(folder, { recursive: true, force: true });
-    // Without a listener the signal does what it always does.
     for (const one of ENDINGS) process.off(one, end);
-    process.kill(process.pid, signal);
+    // Without a listener the signal does what it always does; another one has been told already.
+    if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
   };
   for (const signal of ENDINGS) process.on(signal, end);
   try {

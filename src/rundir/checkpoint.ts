@@ -1,6 +1,6 @@
 /** The states of a run's stages: one file each in the checkpoint folder, replaced as a whole. */
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
 import { writeFileAtomic } from "../io/atomic-write.ts";
@@ -50,15 +50,16 @@ export class Checkpoint implements Keeper {
   }
 
   isDue(): boolean {
-    return (
-      this.isEnding() || performance.now() - this.saved >= this.isDueAfter || this.settings.relief.isShort()
-    );
+    const now = performance.now();
+    const isDue = this.isEnding() || now - this.saved >= this.isDueAfter || this.settings.relief.isShort();
+    if (isDue) this.dueSince ??= now;
+    return isDue;
   }
 
   goOn(): void {
     const { interrupt, relief } = this.settings;
     const { signal } = interrupt;
-    if (signal !== undefined) throw stopped(signal);
+    if (signal !== undefined) throw stopped(signal, dirname(this.folder));
     relief.relieve();
   }
 
@@ -122,11 +123,11 @@ function passing(error: unknown): unknown {
   return error instanceof DotpeError ? new DotpeError("tryAgain", error.message, error.hint) : error;
 }
 
-function stopped(signal: string): DotpeError {
+function stopped(signal: string, rundir: string): DotpeError {
   return new DotpeError(
     "runAgain",
     `stopped by ${signal}; what is done is saved`,
-    "The same command goes on from there, and so does `dotpe-hpc run --resume RUNDIR`.",
+    `The same command goes on from there, and so does \`dotpe-hpc run --resume ${rundir}\`.`,
   );
 }
 

@@ -33,10 +33,7 @@ import { SUMMARY_FILE } from "./results.ts";
 import { CHECKPOINT_FOLDER, createRundir, discardRundir, eventFolder, numberedRundirs } from "./rundir.ts";
 
 export interface SessionSettings {
-  readonly options: Pick<
-    Options,
-    "rundir" | "eventDir" | "resume" | "unlock" | "checkpointInterval" | "iBatch" | "nProcs"
-  >;
+  readonly options: Pick<Options, "rundir" | "eventDir" | "resume" | "unlock" | "checkpointInterval">;
   readonly eventName: string;
   /** What this process would begin the run with. */
   readonly manifest: Manifest;

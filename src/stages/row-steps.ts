@@ -139,8 +139,9 @@ export class RowSteps {
       try {
         await pool.run("rows", plan, n_chunks, (done) => onProgress(done / n_chunks), watched);
       } catch (error) {
-        if (!isPassing(error as Error) || ++faults > MOST_FAULTS) {
-          if (canGoOn(error) && keeper.isWorthSaving() && isWhole(plan.progress)) await this.saveRows(plan);
+        const canBeSaved = isWhole(plan.progress);
+        if (!canBeSaved || !isPassing(error as Error) || ++faults > MOST_FAULTS) {
+          if (canBeSaved && canGoOn(error) && keeper.isWorthSaving()) await this.saveRows(plan);
           throw error;
         }
         turn[GIVEN_UP] = 0;
@@ -173,6 +174,7 @@ export class RowSteps {
 
   /** After a pass that was given up: what to do first. */
   private again(): undefined {
+    if (this.isCertain && this.reason !== TOO_MANY) throw new Error("a row is better than the best");
     this.step = this.isCertain ? "count" : "scan";
     if (!this.isCertain) {
       this.isCertain = true;
