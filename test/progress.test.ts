@@ -32,7 +32,17 @@ describe("off a terminal", () => {
     clock.ms = 2000;
     stage.update(16384);
     stage.end("745 accepted");
-    expect(written).toEqual(["incoherent     2.00 s  16,384 samples  8,190/s  745 accepted\n"]);
+    expect(written).toEqual(["incoherent     2.00 s  16,384 samples  8,380/s  745 accepted\n"]);
+  });
+
+  test("what an earlier process has done is not in the rate", () => {
+    const { reporter, written, clock } = recorder();
+    const stage = reporter.stage("incoherent", 10_000, "samples");
+    clock.ms = 100;
+    stage.update(6000);
+    clock.ms = PLAIN_INTERVAL_MS + 100;
+    stage.update(9000);
+    expect(written).toEqual(["incoherent    90%  9,000/10,000 samples  100/s  10.0 s left\n"]);
   });
 
   test("and one every 30 s while it lasts, with rate and time left", () => {

@@ -11,6 +11,9 @@ export const TERMINAL_INTERVAL_MS = 100;
 /** Between two lines of one stage off a terminal. */
 export const PLAIN_INTERVAL_MS = 30_000;
 
+/** Of what was told, to take a rate from. */
+const LONG_ENOUGH_MS = 1000;
+
 const NAME_WIDTH = 12;
 const CLEAR_LINE = "\r\x1b[K";
 
@@ -66,6 +69,8 @@ class Stage implements StageProgress {
   #shown: number;
   #done = 0;
   #ended = false;
+  /** The first that was told: what was done before may be an earlier process' work. */
+  #first: { done: number; time: number } | undefined;
 
   constructor(
     readonly text: StageText,
@@ -80,15 +85,28 @@ class Stage implements StageProgress {
   update(done: number): void {
     this.#done = done;
     const time = this.now();
+    this.#first ??= { done, time };
     if (this.#ended || time - this.#shown < this.interval) return;
     this.#shown = time;
-    this.show(this.text.running(done, (time - this.#started) / 1000));
+    this.show(this.text.running(done, this.seconds(time), this.rate(time)));
+  }
+
+  private seconds(time: number): number {
+    return (time - this.#started) / 1000;
+  }
+
+  /** Units a second, since the first that was told if that is long enough. */
+  private rate(time: number): number {
+    const { done, time: begun } = this.#first ?? { done: 0, time };
+    if (time - begun < LONG_ENOUGH_MS) return this.#done / this.seconds(time);
+    return (1000 * (this.#done - done)) / (time - begun);
   }
 
   end(detail?: string): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.finish(this.text.ended(this.#done, (this.now() - this.#started) / 1000, detail));
+    const time = this.now();
+    this.finish(this.text.ended(this.#done, this.seconds(time), this.rate(time), detail));
   }
 }
 
@@ -104,19 +122,18 @@ class StageText {
     this.#head = name.padEnd(NAME_WIDTH);
   }
 
-  running(done: number, seconds: number): string {
+  running(done: number, seconds: number, rate: number): string {
     if (this.total <= 0) return `${this.#head} ${formatCount(done)} ${this.unit}  ${formatDuration(seconds)}`;
     const percent = String(Math.floor((100 * done) / this.total)).padStart(3);
     const progress = `${this.#head} ${percent}%  ${formatCount(done)}/${formatCount(this.total)} ${this.unit}`;
-    if (done <= 0 || seconds <= 0) return progress;
-    const rate = done / seconds;
+    if (!(rate > 0) || seconds <= 0) return progress;
     const left = Math.max(0, this.total - done) / rate;
     return `${progress}  ${formatRate(rate)}/s  ${formatDuration(left)} left`;
   }
 
-  ended(done: number, seconds: number, detail?: string): string {
+  ended(done: number, seconds: number, perSecond: number, detail?: string): string {
     const counted = done > 0 ? `  ${formatCount(done)} ${this.unit}` : "";
-    const rate = done > 0 && seconds > 0 ? `  ${formatRate(done / seconds)}/s` : "";
+    const rate = perSecond > 0 && seconds > 0 ? `  ${formatRate(perSecond)}/s` : "";
     const time = formatDuration(seconds).padStart(8);
     return `${this.#head} ${time}${counted}${rate}${detail ? `  ${detail}` : ""}`;
   }
