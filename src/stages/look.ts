@@ -44,9 +44,11 @@ export async function lookAt(
       if (canGoOn(error) && keeper.isWorthSaving()) pieces.save();
       throw error;
     }
-    if (left.length === pieces.n && done_t.every((done) => done === 1)) return plan.lnlike_dj;
+    const isAtOnce = left.length === pieces.n && done_t.every((done) => done === 1);
+    if (isAtOnce && !keeper.isWorthSaving() && !keeper.isEnding()) return plan.lnlike_dj;
     pieces.take(plan, left, done_t);
-    if (keeper.isDue()) pieces.save();
+    // Also when it has just ended: the next stage's states say nothing of this one.
+    if (keeper.isDue() || (pieces.isDone() && keeper.isWorthSaving())) pieces.save();
     keeper.goOn();
   }
   return pieces.lnlike_dj;
@@ -78,6 +80,10 @@ class Pieces {
     let n = 0;
     for (let j = 0; j < this.n; j++) if (this.done_j[j] === 0) left[n++] = j;
     return left.subarray(0, n);
+  }
+
+  isDone(): boolean {
+    return !this.done_j.includes(0);
   }
 
   /** Takes what the tasks that are done of a piece have computed. */

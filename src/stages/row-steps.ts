@@ -79,10 +79,16 @@ export class RowSteps {
 
   /** @returns the pass that wrote all rows. @throws DotpeError, runAgain if the run is to end here. */
   async run(): Promise<RowPlan> {
+    const { keeper } = this.given;
     for (;;) {
       const plan = await this[this.step]();
-      if (plan !== undefined) return plan;
+      if (plan !== undefined) {
+        if (keeper.isWorthSaving()) await this.saveRows(plan);
+        return plan;
+      }
       this.isTakenUp = false;
+      // A step that is done; or rows that were given up: their files are emptied, and are not to be taken up again.
+      if (this.isSaved || keeper.isWorthSaving()) this.save({});
     }
   }
 
@@ -181,8 +187,6 @@ export class RowSteps {
       this.before = this.best.slice();
       this.best.fill(0);
     }
-    // The files are emptied by the next pass: what was saved of this one is not to be taken up.
-    if (this.isSaved) this.save({});
   }
 
   private async pieces<K extends JobKind>(
