@@ -4,10 +4,9 @@
 #   make build   dist/dotpe-hpc, one file with everything inside
 #   make bench   time kernels, stages and runs; BENCH='--size full --json new.json' passes options on
 #   make check   formatter, linter, type checker
-#   make torture runs that are killed at every write, calls that fail, signals: an hour
-#   make fuzz    100,000 spoilt files of each format: half an hour
+#   make torture, make fuzz, make soak    runs that are killed, files that are spoilt, thousands of runs: see CONTRIBUTING.md
 
-.PHONY: build demo test bench check torture fuzz
+.PHONY: build demo test bench check torture fuzz soak
 .DELETE_ON_ERROR:
 
 BUN := node_modules/.bin/bun
@@ -36,6 +35,9 @@ torture: $(BINARY)
 
 fuzz: $(BINARY)
 	$(BUN) test/fuzz/run.ts $(FUZZ)
+
+soak: $(BINARY)
+	$(BUN) test/torture/soak.ts $(SOAK)
 
 # npm may refuse to run install scripts, so the one that is needed (it puts bun's executable in place) is run by name.
 $(MODULES): package-lock.json
