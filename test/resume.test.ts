@@ -145,6 +145,17 @@ describe("is refused", () => {
     }
   });
 
+  test("by another version, or with other arithmetic", async () => {
+    const path = join(rundir, "manifest.json");
+    const before = readFileSync(path, "utf8");
+    const manifest = JSON.parse(before);
+    const program = { ...manifest.program, version: "0.0.1", arithmetic: "pencil" };
+    writeFileSync(path, JSON.stringify({ ...manifest, program }));
+    const result = await again(["--quiet"]);
+    writeFileSync(path, before);
+    expectMismatch(result, 'version: was "0.0.1", is ', 'arithmetic: was "pencil", is ');
+  });
+
   test("--resume with a place, of a folder that is no run", async () => {
     const both = await runBinary(["run", "--resume", rundir, "--event-dir", folder]);
     expect([both.code, both.stderr]).toEqual([
