@@ -7,7 +7,15 @@
  * No clock decides anything. A process that left no word is known to have ended where its host, the boot of that host and its
  * place among the processes say so, or where Slurm has started its job again; else a person must say it (`--unlock`).
  */
-import { existsSync, linkSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 import { DotpeError } from "../errors.ts";
@@ -149,22 +157,37 @@ export function claim(folder: string, threads: number, unlock = false): Claim {
 function make(folder: string, number: number, me: Owner): boolean {
   const path = join(folder, nameOf(number));
   const own = join(folder, `.${process.pid}-${Bun.randomUUIDv7()}.owner`);
-  writeFileQuickly(own, `${JSON.stringify(me, null, 1)}\n`);
+  const content = `${JSON.stringify(me, null, 1)}\n`;
+  writeFileQuickly(own, content);
   try {
-    linkSync(own, path);
-    return true;
-  } catch (error) {
-    const { code } = error as { code?: string };
-    // A reply that was lost on the way: the link may be there, and be this one's.
-    const isThere = existsSync(path);
-    if (isThere) return readFileSync(path, "utf8") === readFileSync(own, "utf8");
-    throw new DotpeError(
-      "cannotCreate",
-      `${path}: cannot be made (${code})`,
-      "The run directory must be on a file system with hard links; check the free space and permissions.",
-    );
+    return orCannotCreate(path, () => onlyOne(path, () => linkOrWrite(own, path, content), content));
   } finally {
     rmSync(own, { force: true });
+  }
+}
+
+/** Where a file system has no hard links. */
+const NO_LINKS: ReadonlySet<string> = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+function linkOrWrite(own: string, path: string, content: string): void {
+  try {
+    linkSync(own, path);
+  } catch (error) {
+    if (!NO_LINKS.has((error as { code?: string }).code ?? "")) throw error;
+    // As good, but that another process may see a part of it.
+    writeFileSync(path, content, { flag: "wx" });
+  }
+}
+
+/** What one process alone can do; false if another has. */
+function onlyOne(path: string, action: () => void, content: string): boolean {
+  try {
+    action();
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code !== "EEXIST") throw error;
+    // The answer to a first try may have been lost on the way.
+    return readFileSync(path, "utf8") === content;
   }
 }
 
