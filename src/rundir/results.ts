@@ -3,8 +3,9 @@
  * Only run_kwargs.json and timings.json hold anything that differs between two runs of the same inputs and options.
  */
 import { join } from "node:path";
-import { type FileContent, FileSet, writeFileAtomic } from "../io/atomic-write.ts";
+import { type FileContent, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeather, encodeFeatherBatches, type FeatherColumn } from "../io/feather.ts";
+import { FileSet } from "../io/file-set.ts";
 import { encodeNpy } from "../io/npy.ts";
 import { encodeNpz, type NpzEntry } from "../io/npz.ts";
 import { sha256Of } from "../io/sha256.ts";

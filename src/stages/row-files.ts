@@ -5,7 +5,8 @@
  * is added in the turn.
  */
 import { type BatchPlace, fileHead, fileTail } from "../io/arrow-message.ts";
-import { type FileSet, PartFile, writeAt } from "../io/atomic-write.ts";
+import { PartFile, writeAt } from "../io/atomic-write.ts";
+import type { FileSet } from "../io/file-set.ts";
 import { readInto } from "../io/input.ts";
 import { sharedF64, sharedI32 } from "../workers/arena.ts";
 import { BANK_COLUMNS, type EncodedBatch, MERGED_COLUMNS } from "./chunk-batch.ts";
