@@ -61,10 +61,22 @@ export function openSession(settings: SessionSettings): Session | string {
   const unfinished = rundir === undefined ? findUnfinished(settings) : undefined;
   if (unfinished !== undefined) return unfinished;
   const made: string[] = [];
-  const fresh = createRundir({ ...options, eventName }, made);
+  let fresh: string;
+  try {
+    fresh = createRundir({ ...options, eventName }, made);
+  } catch (error) {
+    // Another process may just have begun there.
+    if (rundir !== undefined && isBegun(rundir)) return takeUp(rundir, settings);
+    throw error;
+  }
   let session: Session | undefined;
   try {
     session = begin(fresh, settings, manifest, made);
+    // Or even have ended.
+    if (isComplete(fresh)) {
+      session.complete();
+      return completeRun(fresh, settings);
+    }
     writeManifest(fresh, manifest);
     return session;
   } catch (error) {
