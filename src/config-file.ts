@@ -39,6 +39,16 @@ export function readConfig(
       KEEP_SIMPLE,
     );
   }
+  return configEntries(path, content, known, notNeeded);
+}
+
+/** The entries of a mapping that `path` holds; those that are null are left out. @throws DotpeError usage (unknown name). */
+export function configEntries(
+  path: string,
+  content: object,
+  known: readonly FlagSpec[],
+  notNeeded: Readonly<Record<string, string>>,
+): ConfigEntry[] {
   return Object.entries(content)
     .filter(([, value]) => value !== null)
     .map(([key, value]) => ({

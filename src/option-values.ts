@@ -11,45 +11,33 @@ function toNumber(input: string | number): number {
   return NUMBER.test(input.trim()) ? Number(input) : Number.NaN;
 }
 
-/** A whole number in [min, max]; `1e7` is one. */
-export function wholeNumber(min: number, max: number = Number.MAX_SAFE_INTEGER) {
-  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  const expected = `a whole number ${range}`;
+function numberThat(isGood: (x: number) => boolean, expected: string) {
   return v.pipe(
     v.union([v.string(), v.number()], expected),
     v.transform(toNumber),
-    v.check((x) => Number.isSafeInteger(x) && x >= min && x <= max, expected),
+    v.check(isGood, expected),
   );
+}
+
+/** A whole number in [min, max]; `1e7` is one. */
+export function wholeNumber(min: number, max: number = Number.MAX_SAFE_INTEGER) {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return numberThat((x) => Number.isSafeInteger(x) && x >= min && x <= max, `a whole number ${range}`);
 }
 
 /** A finite number of at least 0. */
 export function nonNegativeNumber() {
-  const expected = "a number of at least 0";
-  return v.pipe(
-    v.union([v.string(), v.number()], expected),
-    v.transform(toNumber),
-    v.check((x) => Number.isFinite(x) && x >= 0, expected),
-  );
+  return numberThat((x) => Number.isFinite(x) && x >= 0, "a number of at least 0");
 }
 
 /** A finite number above 0. */
 export function positiveNumber() {
-  const expected = "a number above 0";
-  return v.pipe(
-    v.union([v.string(), v.number()], expected),
-    v.transform(toNumber),
-    v.check((x) => Number.isFinite(x) && x > 0, expected),
-  );
+  return numberThat((x) => Number.isFinite(x) && x > 0, "a number above 0");
 }
 
 /** A number above 0 and at most 1. */
 export function share() {
-  const expected = "a number above 0 and at most 1";
-  return v.pipe(
-    v.union([v.string(), v.number()], expected),
-    v.transform(toNumber),
-    v.check((x) => x > 0 && x <= 1, expected),
-  );
+  return numberThat((x) => x > 0 && x <= 1, "a number above 0 and at most 1");
 }
 
 export function text(expected: string) {

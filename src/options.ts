@@ -12,7 +12,7 @@ import {
   toCamel,
   toKebab,
 } from "./cli.ts";
-import { type ConfigEntry, readConfig } from "./config-file.ts";
+import { type ConfigEntry, configEntries, readConfig } from "./config-file.ts";
 import { DotpeError } from "./errors.ts";
 import { clipped } from "./io/clipped.ts";
 import {
@@ -88,18 +88,11 @@ function addBegun(found: Map<string, Found>, rundir: string, begun: Readonly<Rec
     const message = `--resume and ${found.get(given)!.where}: found both, expected one of them`;
     throw new DotpeError("usage", message, "--resume names the run directory.");
   }
-  for (const [key, value] of Object.entries(begun)) {
-    const entry = { name: configName(key), value, where: `${rundir}: ${key}` };
-    const place = toCamel(entry.name);
-    if (!found.has(place) && !PLACES.includes(place as OptionName)) addConfigEntry(found, entry);
+  for (const entry of configEntries(rundir, begun, CONFIG_NAMES, NOT_NEEDED)) {
+    const name = toCamel(entry.name);
+    if (!found.has(name) && !PLACES.includes(name as OptionName)) addConfigEntry(found, entry);
   }
   found.set("rundir", { value: rundir, where: "--resume" });
-}
-
-/** The name of an option that run_kwargs.json calls `key`. */
-function configName(key: string): string {
-  const name = toKebab(key);
-  return CONFIG_NAMES.find((flag) => flag.name === name || flag.aliases?.includes(name))?.name ?? name;
 }
 
 const CONFIG_NAMES: readonly FlagSpec[] = [

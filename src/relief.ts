@@ -35,7 +35,7 @@ export class Relief {
    */
   constructor(
     private current: WorkSettings,
-    private readonly pool: Pick<Pool, "shrink" | "n_procs">,
+    private readonly pool: Pick<Pool, "shrink">,
     private readonly fraction: number,
     private readonly allowed: Machine["allowed"],
     private readonly warn: (text: string) => void,

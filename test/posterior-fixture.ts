@@ -159,7 +159,7 @@ export async function finishIn(folder: string, input: GivenInput): Promise<Finis
 export function publishGiven(input: GivenInput, rundir: string) {
   const given = input.banks.map(({ result }) => result);
   const paths = rowPaths(rundir, given);
-  const files = RowFiles.open(paths, "rows");
+  const files = RowFiles.open(paths);
   try {
     const rows = publish(input, files);
     let j0 = 0;

@@ -10,7 +10,7 @@ const allowed = { ...thisMachine().allowed, memoryBytes: 1e9 };
 /** Looked at again and again, however often: the clock is not waited for. */
 function relieved(use: MemoryUse, times: number) {
   const [said, kept]: [string[], number[]] = [[], []];
-  const pool = { n_procs: 3, shrink: (n: number) => void kept.push(n) };
+  const pool = { shrink: (n: number) => void kept.push(n) };
   const relief = new Relief(
     WORK,
     pool,
@@ -49,7 +49,7 @@ test("what others leave counts as well; enough, and what is not known, change no
 test("what was just made smaller is waited for", () => {
   const relief = new Relief(
     WORK,
-    { n_procs: 3, shrink: () => {} },
+    { shrink: () => {} },
     0.8,
     allowed,
     () => {},

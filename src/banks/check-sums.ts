@@ -4,8 +4,8 @@ import { join, relative } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { type Bank, CONFIG_FILE, SAMPLES_FILE } from "../gw/bank.ts";
 import { readInput } from "../io/input.ts";
+import { SUMS_FILE as SUMS } from "../io/sha256.ts";
 import { type BankCheck, failed, passed, skipped, warned } from "./check-list.ts";
-import { SUMS_FILE as SUMS } from "./checksums.ts";
 
 const NAME = "checksums";
 const MAX_BYTES = 2 ** 25;

@@ -9,7 +9,7 @@ import { readEvent } from "../gw/event.ts";
 import { makeFolder, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeatherChunks, type FeatherColumn } from "../io/feather-write.ts";
 import { FileSet } from "../io/file-set.ts";
-import { sha256Of, sha256OfFile } from "../io/sha256.ts";
+import { formatSums, SUMS_FILE, sha256Of, sha256OfFile } from "../io/sha256.ts";
 import type { Reporter } from "../report/reporter.ts";
 import { shareF64 } from "../workers/arena.ts";
 import { type BinGrid, binsOf } from "./bins.ts";
@@ -21,7 +21,7 @@ import {
   itemsOfBlock,
   type MadeBlock,
 } from "./block-writer.ts";
-import { formatSums, SUMS_FILE, sumsOfBlocks } from "./checksums.ts";
+import { sumsOfBlocks } from "./checksums.ts";
 import { drawSamples } from "./draws.ts";
 import type { BankOptions } from "./options.ts";
 import { withPool } from "./threads.ts";

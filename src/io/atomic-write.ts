@@ -43,7 +43,7 @@ export class PartFile {
 
   /** @throws DotpeError cannotCreate. */
   static create(path: string): PartFile {
-    const temporary = join(dirname(path), `.${basename(path)}.${process.pid}-${Bun.randomUUIDv7()}.part`);
+    const temporary = partPath(path, `${process.pid}-${Bun.randomUUIDv7()}`);
     return orCannotCreate(path, () => new PartFile(path, temporary, openSync(temporary, "wx+", 0o644)));
   }
 
@@ -52,14 +52,14 @@ export class PartFile {
    * that all is written commits it. @throws DotpeError cannotCreate.
    */
   static share(path: string, tag: string): PartFile {
-    const temporary = join(dirname(path), `.${basename(path)}.${tag}.part`);
+    const temporary = partPath(path, tag);
     const flags = constants.O_RDWR | constants.O_CREAT;
     return orCannotCreate(path, () => new PartFile(path, temporary, openSync(temporary, flags, 0o644)));
   }
 
   /** As `share`; a file that has its name already becomes the part file again. @throws DotpeError cannotCreate. */
   static takeBack(path: string, tag: string): PartFile {
-    const temporary = join(dirname(path), `.${basename(path)}.${tag}.part`);
+    const temporary = partPath(path, tag);
     if (!existsSync(temporary) && existsSync(path)) orCannotCreate(path, () => renameSync(path, temporary));
     return PartFile.share(path, tag);
   }
@@ -215,6 +215,11 @@ export function removeParts(folder: string): void {
 /** Removes a file, or a folder with all that is in it, if it is there. @throws DotpeError cannotCreate. */
 export function remove(path: string): void {
   orCannotCreate(path, () => rmSync(path, { recursive: true, force: true }));
+}
+
+/** Where a file is written before it gets its name. */
+export function partPath(path: string, tag: string): string {
+  return join(dirname(path), `.${basename(path)}.${tag}.part`);
 }
 
 /** Whether a file of this name is one that never got its name. */

@@ -1,6 +1,17 @@
 /** Checksums as sha256sum prints them. */
 import { type OpenFile, readInto, withInput } from "./input.ts";
 
+/** In the folder of the files whose checksums it holds. */
+export const SUMS_FILE = "SHA256SUMS";
+
+/** Checksums by name in that folder. */
+export type Sums = ReadonlyMap<string, string>;
+
+/** Lines as sha256sum writes them. */
+export function formatSums(sums: Sums): string {
+  return [...sums].map(([name, sum]) => `${sum}  ${name}\n`).join("");
+}
+
 /** What is read at once; used again, file after file. */
 let piece = new Uint8Array(0);
 const PIECE = 2 ** 20;

@@ -8,9 +8,9 @@ import { mchirp } from "../gw/prior.ts";
 import { lonToRa } from "../gw/sky-angles.ts";
 import { type SkyMap, skyMap } from "../gw/sky-area.ts";
 import { skyDensity } from "../gw/sky-density.ts";
+import { readChecked } from "../io/checked-json.ts";
 import { type FeatherTable, readFeather } from "../io/feather.ts";
 import { firstNotFinite } from "../io/finite.ts";
-import { readJson } from "../io/json.ts";
 import { openNpz } from "../io/npz.ts";
 import { type Interval, intervalOf } from "./interval.ts";
 
@@ -102,8 +102,8 @@ export function readRun(rundir: string): RunReport {
       "Give what --rundir named, or wait for the run to end.",
     );
   }
-  const summary = readChecked(SUMMARY, join(rundir, "summary_results.json"));
-  const settings = readChecked(KWARGS, join(rundir, "run_kwargs.json"));
+  const summary = readChecked(SUMMARY, join(rundir, "summary_results.json"), A_RUN);
+  const settings = readChecked(KWARGS, join(rundir, "run_kwargs.json"), A_RUN);
   const timingsPath = join(rundir, "timings.json");
   const samples = readFeather(join(rundir, "samples.feather"));
   const reference = readReferenceFacts(join(rundir, "reference.npz"));
@@ -116,21 +116,11 @@ export function readRun(rundir: string): RunReport {
     n_samples: samples.n_rows,
     sky: skyOf(rundir, samples),
     ...{ summary, settings },
-    timings: existsSync(timingsPath) ? readChecked(TIMINGS, timingsPath) : undefined,
+    timings: existsSync(timingsPath) ? readChecked(TIMINGS, timingsPath, A_RUN) : undefined,
   };
 }
 
-function readChecked<Schema extends v.GenericSchema>(schema: Schema, path: string): v.InferOutput<Schema> {
-  const parsed = v.safeParse(schema, readJson(path), { abortEarly: true });
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  const field = v.getDotPath(issue) ?? "(whole file)";
-  throw new DotpeError(
-    "badData",
-    `${path}: ${field}: found ${issue.received}, expected ${issue.expected ?? issue.message}`,
-    "Give the directory of a run.",
-  );
-}
+const A_RUN = "Give the directory of a run.";
 
 /** Detectors, time and band, if the run has them: dot_pe writes no reference.npz. */
 function readReferenceFacts(path: string): Pick<RunReport, "detectors" | "tgps" | "band"> {

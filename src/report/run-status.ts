@@ -1,6 +1,7 @@
 /** What `dotpe-hpc status` prints. */
 import { basename } from "node:path";
 import { formatTable, percent } from "../bench/table.ts";
+import { lackOfMemory, type OomCount } from "../rundir/oom.ts";
 import { type Attempt, describe } from "../rundir/owner.ts";
 import type { RunStatus } from "../rundir/status.ts";
 import { formatCount, formatDuration, formatRate, printable } from "./format.ts";
@@ -79,11 +80,13 @@ function stateLines({ state, damage, result, processes, progress, outOfMemory }:
       return [`interrupted: ${last?.end?.how ?? "nothing says by what"}`];
     default:
       if (outOfMemory === undefined) return [`killed: ${who(last)}, has ended without a word`];
-      return [
-        `killed, probably for lack of memory (oom_kill of ${outOfMemory.folder} is ${outOfMemory.kills} now): ${who(last)}`,
-        `ask for more (sbatch --mem), or give fewer --n-procs (it had ${last?.owner?.threads}), a smaller --i-batch or --memory-fraction`,
-      ];
+      return withLack(outOfMemory, last);
   }
+}
+
+function withLack(group: OomCount, last: Attempt | undefined): string[] {
+  const [why, todo] = lackOfMemory(group, last?.owner?.threads);
+  return [`killed, ${why}: ${who(last)}`, todo];
 }
 
 function progressText({ progress, state }: RunStatus): string {

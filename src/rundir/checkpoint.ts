@@ -30,7 +30,6 @@ export interface CheckpointSettings {
 }
 
 export class Checkpoint implements Keeper {
-  readonly tag = "rows";
   private saved = performance.now();
   private isDueAfter: number;
   private hasState = false;

@@ -7,7 +7,7 @@ import { version } from "../../package.json";
 import { DotpeError } from "../errors.ts";
 import type { Bank } from "../gw/bank.ts";
 import { syncFile, writeFileQuickly } from "../io/atomic-write.ts";
-import { readJson } from "../io/json.ts";
+import { readChecked } from "../io/checked-json.ts";
 import { givenOptions, type Options, resultOptions } from "../options.ts";
 import { changedInputs, INPUTS, identifyInputs } from "./input-identity.ts";
 import { isBlank } from "./owner.ts";
@@ -68,12 +68,9 @@ export function readManifest(rundir: string): Manifest {
       `${path}: found an empty file: the machine went down before the disk had it, and nothing was saved`,
       "Give the whole command once more, with --rundir: it begins anew.",
     );
-  const parsed = v.safeParse(MANIFEST, readJson(path));
-  if (parsed.success) return parsed.output;
-  const [issue] = parsed.issues;
-  throw new DotpeError(
-    "badData",
-    `${path}: ${v.getDotPath(issue) ?? "content"}: ${issue.message}`,
+  return readChecked(
+    MANIFEST,
+    path,
     "It was written by another version, or is damaged: begin the run again in another folder.",
   );
 }

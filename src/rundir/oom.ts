@@ -7,6 +7,17 @@ export interface OomCount {
   readonly kills: number;
 }
 
+/** What is told where memory was probably lacking, and what to do. @param threads that the process had */
+export function lackOfMemory(
+  { folder, kills }: OomCount,
+  threads: number | undefined,
+): [why: string, todo: string] {
+  return [
+    `probably for lack of memory (oom_kill of ${folder} is ${kills} now)`,
+    `ask for more (sbatch --mem), or give fewer --n-procs (it had ${threads}), a smaller --i-batch or --memory-fraction`,
+  ];
+}
+
 /** By control group, the outermost first: `oom_kill` of memory.events (version 2) or memory.oom_control (version 1). */
 export function oomCounts(files = new SystemFiles()): OomCount[] {
   return readGroups(files)("memory").flatMap(({ folder }) => countOf(files, folder) ?? []);

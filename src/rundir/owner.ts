@@ -19,9 +19,9 @@ import {
 import { join } from "node:path";
 import * as v from "valibot";
 import { DotpeError } from "../errors.ts";
-import { orCannotCreate, syncFile, writeFileAtomic, writeFileQuickly } from "../io/atomic-write.ts";
+import { orCannotCreate, partPath, syncFile, writeFileAtomic, writeFileQuickly } from "../io/atomic-write.ts";
+import { readIfGood } from "../io/checked-json.ts";
 import { readInput } from "../io/input.ts";
-import { readJson } from "../io/json.ts";
 import { sha256Of } from "../io/sha256.ts";
 import { isRunning, thisProcess } from "../machine/process-identity.ts";
 import type { SystemFiles } from "../machine/system-files.ts";
@@ -82,8 +82,8 @@ export function attemptsOf(folder: string): Attempt[] {
     .sort((a, b) => a - b)
     .map((number) => ({
       number,
-      owner: readOr(join(folder, nameOf(number)), OWNER),
-      end: readOr(join(folder, endOf(number)), END),
+      owner: readIfGood(OWNER, join(folder, nameOf(number))),
+      end: readIfGood(END, join(folder, endOf(number))),
       isLost: isBlank(join(folder, nameOf(number))),
     }));
 }
@@ -99,15 +99,6 @@ export function isBlank(path: string): boolean {
 
 /** Of a file that tells who an owner is. */
 const MOST_BYTES = 2 ** 20;
-
-function readOr<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> | undefined {
-  try {
-    const parsed = v.safeParse(schema, readJson(path));
-    return parsed.success ? parsed.output : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** Who holds the directory: the last attempt, unless it has ended. */
 export function holderOf(attempts: readonly Attempt[], me = thisOwner(0)): Attempt | undefined {
@@ -156,7 +147,7 @@ export function claim(folder: string, threads: number, unlock = false): Claim {
 /** False if another has just taken this number. @throws DotpeError cannotCreate. */
 function make(folder: string, number: number, me: Owner): boolean {
   const path = join(folder, nameOf(number));
-  const own = join(folder, `.${process.pid}-${Bun.randomUUIDv7()}.owner`);
+  const own = partPath(path, `${process.pid}-${Bun.randomUUIDv7()}`);
   const content = `${JSON.stringify(me, null, 1)}\n`;
   writeFileQuickly(own, content);
   try {

@@ -1,19 +1,20 @@
 /**
  * The files of a run directory, with the reference's names, columns and dtypes; each appears whole or not at all.
- * Only run_kwargs.json and timings.json hold anything that differs between two runs of the same inputs and options.
+ * Only run_kwargs.json, manifest.json and timings.json hold anything that differs between two runs of the same inputs and options.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type FileContent, writeFileAtomic } from "../io/atomic-write.ts";
 import { encodeFeather, encodeFeatherBatches, type FeatherColumn } from "../io/feather.ts";
 import { FileSet } from "../io/file-set.ts";
 import { encodeNpy } from "../io/npy.ts";
 import { encodeNpz, type NpzEntry } from "../io/npz.ts";
-import { sha256Of } from "../io/sha256.ts";
+import { SUMS_FILE, sha256Of } from "../io/sha256.ts";
 import type { ExtrinsicSamples } from "../stages/extrinsic.ts";
 import type { BankResult, CoherentRows, Posterior } from "../stages/posterior.ts";
 import type { Pool } from "../workers/pool.ts";
 import { makeFolder } from "./rundir.ts";
-import { formatSums, hashFiles, SUMS_FILE } from "./sums.ts";
+import { formatRunSums, hashFiles, WITHOUT_SUM } from "./sums.ts";
 
 /** Stage 2 of one bank: the samples that passed. */
 export interface IncoherentFiles {
@@ -57,8 +58,10 @@ type Write = (path: string, content: FileContent) => void;
 
 /** With it a directory is complete. */
 export const SUMMARY_FILE = "summary_results.json";
-/** Files that differ between two runs of the same inputs and options, and have no checksum. */
-const ABOUT_THE_RUN = ["run_kwargs.json"];
+
+export function isComplete(rundir: string): boolean {
+  return existsSync(join(rundir, SUMMARY_FILE));
+}
 
 /**
  * Writes everything; summary_results.json last, so that a directory that has it is complete.
@@ -92,11 +95,11 @@ export async function writeResults(
     await set.commit(async () => {
       for (const { path, sha256 } of await hashFiles(pool, grown)) sums.set(path, sha256);
     });
-    for (const name of ABOUT_THE_RUN) sums.delete(join(rundir, name));
+    for (const name of WITHOUT_SUM) sums.delete(join(rundir, name));
     sums.set(join(rundir, SUMMARY_FILE), sha256Of(summary));
     if (timings !== undefined) set.write(join(rundir, "timings.json"), toJson(timings()));
     // The last to get its name.
-    set.write(join(rundir, SUMS_FILE), formatSums(rundir, sums));
+    set.write(join(rundir, SUMS_FILE), formatRunSums(rundir, sums));
     set.write(join(rundir, SUMMARY_FILE), summary);
     await set.commit();
   } catch (error) {

@@ -1,12 +1,13 @@
 /** A run directory in the hands of one process: begun, taken up after an interruption, or found complete. */
-import { copyFileSync, existsSync, readdirSync, renameSync } from "node:fs";
+import { copyFileSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import type { Interrupt } from "../interrupt.ts";
-import { makeFolder, orCannotCreate, remove } from "../io/atomic-write.ts";
+import { isPartName, makeFolder, orCannotCreate, remove } from "../io/atomic-write.ts";
 import type { Options } from "../options.ts";
 import { printable } from "../report/format.ts";
 import { canGoOn } from "../stages/keeper.ts";
+import { ROWS_TAG } from "../stages/row-files.ts";
 import { Checkpoint, type CheckpointSettings } from "./checkpoint.ts";
 import {
   differences,
@@ -16,6 +17,7 @@ import {
   syncManifest,
   writeManifest,
 } from "./manifest.ts";
+import { lackOfMemory } from "./oom.ts";
 import {
   type Attempt,
   attemptsOf,
@@ -29,7 +31,7 @@ import {
   syncOwner,
   thisOwner,
 } from "./owner.ts";
-import { SUMMARY_FILE } from "./results.ts";
+import { isComplete } from "./results.ts";
 import { CHECKPOINT_FOLDER, createRundir, discardRundir, eventFolder, numberedRundirs } from "./rundir.ts";
 
 export interface SessionSettings {
@@ -41,10 +43,6 @@ export interface SessionSettings {
   readonly relief: CheckpointSettings["relief"];
   readonly note: (text: string) => void;
   readonly warn: (text: string) => void;
-}
-
-export function isComplete(rundir: string): boolean {
-  return existsSync(join(rundir, SUMMARY_FILE));
 }
 
 /**
@@ -191,7 +189,7 @@ function removeCheckpoint(rundir: string, warn: (text: string) => void): void {
 function partFiles(rundir: string): string[] {
   const entries = orCannotCreate(rundir, () => readdirSync(rundir, { recursive: true, withFileTypes: true }));
   return entries
-    .filter((entry) => entry.isFile() && /^\..*\.(part|owner)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && isPartName(entry.name))
     .map(({ parentPath, name }) => join(parentPath, name));
 }
 
@@ -242,14 +240,14 @@ export class Session {
     const last = before.at(-1);
     if (last === undefined) return;
     this.settings.note(`goes on with ${this.rundir}, process ${number}: ${howItEnded(last)}`);
-    const lack = last.end === undefined ? lackOfMemory(last) : undefined;
+    const lack = last.end === undefined ? memoryWarning(last) : undefined;
     if (lack !== undefined) this.settings.warn(lack);
   }
 
   /** Files that a killed process was writing. Those that grow are copied: if it does live, it writes into its own. */
   private cleanUp(): void {
     for (const path of partFiles(this.rundir)) {
-      if (!path.endsWith(`.${this.keeper.tag}.part`)) remove(path);
+      if (!path.endsWith(`.${ROWS_TAG}.part`)) remove(path);
       else if (this.settings.options.unlock) {
         const copy = path.replace(/part$/, "copy.part");
         orCannotCreate(path, () => {
@@ -293,11 +291,9 @@ function howItEnded({ owner, end, number }: Attempt): string {
 }
 
 /** Of a process that was killed: whether memory was lacking, and what to do. */
-function lackOfMemory({ owner }: Attempt): string | undefined {
+function memoryWarning({ owner }: Attempt): string | undefined {
   const [group] = killsSince(owner, thisOwner(0));
   if (owner === undefined || group === undefined) return undefined;
-  return (
-    `${describe(owner)}, was probably killed for lack of memory (oom_kill of ${group.folder} is ${group.kills} now): ` +
-    `ask for more (sbatch --mem), or give fewer --n-procs (it had ${owner.threads}), a smaller --i-batch or --memory-fraction`
-  );
+  const [why, todo] = lackOfMemory(group, owner.threads);
+  return `${describe(owner)}, was killed, ${why}: ${todo}`;
 }

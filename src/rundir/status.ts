@@ -4,7 +4,8 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { toKebab } from "../cli.ts";
 import { DotpeError } from "../errors.ts";
-import { readJson } from "../io/json.ts";
+import { readIfGood } from "../io/checked-json.ts";
+import { SUMS_FILE } from "../io/sha256.ts";
 import { SystemFiles } from "../machine/system-files.ts";
 import { OPTION_NAMES, TABLE } from "../option-table.ts";
 import { hasManifest, MANIFEST_FILE, type Manifest, readManifest } from "./manifest.ts";
@@ -19,10 +20,9 @@ import {
   thisOwner,
 } from "./owner.ts";
 import { PROGRESS, PROGRESS_FILE, type Progress } from "./progress-file.ts";
-import { SUMMARY_FILE } from "./results.ts";
+import { isComplete, SUMMARY_FILE } from "./results.ts";
 import { CHECKPOINT_FOLDER, numberedRundirs } from "./rundir.ts";
 import { type SavedState, savedStates } from "./saved-states.ts";
-import { SUMS_FILE } from "./sums.ts";
 import { readSummary, type StoredSummary } from "./verify-results.ts";
 
 /**
@@ -53,7 +53,7 @@ export interface RunStatus {
 export function isRundir(rundir: string): boolean {
   const isThere = (name: string) => existsSync(join(rundir, name));
   // The reference's runs have a summary alone.
-  if (isThere(MANIFEST_FILE) || (isThere(SUMMARY_FILE) && isThere(SUMS_FILE))) return true;
+  if (isThere(MANIFEST_FILE) || (isComplete(rundir) && isThere(SUMS_FILE))) return true;
   return attemptsOf(join(rundir, CHECKPOINT_FOLDER)).length > 0;
 }
 
@@ -91,14 +91,14 @@ export function runStatus(
   try {
     const manifest = hasManifest(rundir) ? readManifest(rundir) : undefined;
     const found = { ...known, ...(manifest && factsOf(manifest)) };
-    const summary = join(rundir, SUMMARY_FILE);
-    if (existsSync(summary)) {
+    if (isComplete(rundir)) {
+      const summary = join(rundir, SUMMARY_FILE);
       const result = { ...readSummary(summary), completed: statSync(summary).mtime.toISOString() };
       return { ...found, state: "complete", result };
     }
     const state = stateOf(processes, me);
     const kills = state === "killed" ? killsSince(processes.at(-1)?.owner, me, files) : [];
-    const said = readProgress(join(folder, PROGRESS_FILE));
+    const said = readIfGood(PROGRESS, join(folder, PROGRESS_FILE));
     // What an earlier process has said is past.
     const progress = said?.process === processes.at(-1)?.number ? said : undefined;
     return {
@@ -136,15 +136,4 @@ function flagsOf(options: Manifest["options"]): string[] {
     if (typeof value !== "object") return [`--${flag} ${value}`];
     return Object.entries(value).map(([bank, of]) => `--${flag} ${bank}=${of}`);
   });
-}
-
-/** Nothing depends on it: one that is damaged is none. */
-function readProgress(path: string): Progress | undefined {
-  try {
-    const parsed = v.safeParse(PROGRESS, readJson(path));
-    return parsed.success ? parsed.output : undefined;
-  } catch (error) {
-    if (error instanceof DotpeError) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,7 @@
 /** What a run that is not complete has saved: its owners, the states of its stages, the rows so far. */
 import { join } from "node:path";
 import * as v from "valibot";
+import { partPath } from "../io/atomic-write.ts";
 import { withInput } from "../io/input.ts";
 import { readJson } from "../io/json.ts";
 import { MAX_ENTRY_BYTES, openNpz } from "../io/npz.ts";
@@ -8,7 +9,7 @@ import { sha256Of, sha256OfPart } from "../io/sha256.ts";
 import { readZipDirectory, readZipEntry } from "../io/zip.ts";
 import { zipBytes } from "../io/zip-write.ts";
 import { formatCount } from "../report/format.ts";
-import { type ChunkPlace, headOf, holds, holdsHead, placeOf } from "../stages/row-files.ts";
+import { type ChunkPlace, headOf, holds, holdsHead, placeOf, ROWS_TAG } from "../stages/row-files.ts";
 import { type Checks, damaged } from "./file-checks.ts";
 import type { Manifest } from "./manifest.ts";
 import { attemptsOf, isBlank } from "./owner.ts";
@@ -17,7 +18,7 @@ import { CHECKPOINT_FOLDER } from "./rundir.ts";
 import { extentOf, STATES } from "./saved-states.ts";
 
 const ROWS = "prob_samples.feather";
-const ROWS_PART = `.${ROWS}.rows.part`;
+const ROWS_PART = partPath(ROWS, ROWS_TAG);
 const fileOf = (state: string) => `${CHECKPOINT_FOLDER}/${state}.npz`;
 const STATE_FILES = STATES.map(fileOf);
 const ROW_STATE = fileOf("coherent");

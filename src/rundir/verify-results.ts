@@ -1,9 +1,9 @@
 /** The results of a run: each file by itself, and all of them against summary_results.json. */
 import * as v from "valibot";
 import { logSumExp } from "../gw/special.ts";
+import { readChecked } from "../io/checked-json.ts";
 import { type FeatherTable, readFeather } from "../io/feather.ts";
 import { readInput } from "../io/input.ts";
-import { readJson } from "../io/json.ts";
 import { readNpyHeader } from "../io/npy.ts";
 import { openNpz } from "../io/npz.ts";
 import { formatCount } from "../report/format.ts";
@@ -45,11 +45,11 @@ const IN_RUNDIR: Readonly<Record<string, Reader>> = {
     return `ln evidence ${facts.summary.ln_evidence}`;
   },
   "run_kwargs.json": (path, _, facts) => {
-    facts.kwargs = readAs(path, KWARGS);
+    facts.kwargs = readChecked(KWARGS, path, "");
     return "has no checksum";
   },
   "timings.json": (path) => {
-    const { total_seconds, stages } = readAs(path, TIMINGS);
+    const { total_seconds, stages } = readChecked(TIMINGS, path, "");
     const sum = stages.reduce((all, { seconds }) => all + seconds, 0);
     if (isNear(total_seconds, sum)) return "has no checksum";
     throw damaged(path, `total_seconds: found ${total_seconds}, expected ${sum} as its stages`);
@@ -96,13 +96,7 @@ export function wantedNames(n_banks: number, { inputs, settings }: Manifest): st
 }
 
 /** @throws DotpeError noInput, badData. */
-export const readSummary = (path: string): StoredSummary => readAs(path, SUMMARY);
-
-function readAs<const S extends v.GenericSchema>(path: string, schema: S): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, readJson(path));
-  if (parsed.success) return parsed.output;
-  throw damaged(path, `${v.getDotPath(parsed.issues[0]) ?? "content"}: ${parsed.issues[0].message}`);
-}
+export const readSummary = (path: string): StoredSummary => readChecked(SUMMARY, path, "");
 
 function countEntries(bytes: Uint8Array): number | undefined {
   try {

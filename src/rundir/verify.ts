@@ -1,9 +1,10 @@
 /** Reads a run directory again, all of it, and says of each file whether it is good. Changes nothing. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DotpeError } from "../errors.ts";
 import { openBank } from "../gw/bank.ts";
+import { isPartName } from "../io/atomic-write.ts";
 import { readInput } from "../io/input.ts";
-import { sha256OfFile } from "../io/sha256.ts";
+import { SUMS_FILE, type Sums, sha256OfFile } from "../io/sha256.ts";
 import { parseRunOptions } from "../options.ts";
 import { bankId } from "../per-bank.ts";
 import { Checks, type FileCheck, filesOf } from "./file-checks.ts";
@@ -13,7 +14,7 @@ import { isBlank } from "./owner.ts";
 import { SUMMARY_FILE } from "./results.ts";
 import { CHECKPOINT_FOLDER } from "./rundir.ts";
 import { isRundir, notARundir } from "./status.ts";
-import { SUMS_FILE } from "./sums.ts";
+import { WITHOUT_SUM } from "./sums.ts";
 import { checkCheckpoint, isOfCheckpoint } from "./verify-checkpoint.ts";
 import { checkTogether, Facts, readerOf, wantedNames } from "./verify-results.ts";
 
@@ -24,11 +25,8 @@ export interface Verified {
 }
 
 type Files = ReadonlyMap<string, number>;
-type Sums = ReadonlyMap<string, string>;
 
 const MOST_SUMS_BYTES = 2 ** 25;
-/** Results of which no other file says what should be in them. */
-const WITHOUT_SUM = ["run_kwargs.json", "timings.json"];
 /** Of the 64 digits of a checksum 60 differ where the file has changed: where fewer do, the checksum itself has. */
 const FEW_DIGITS = 32;
 /** A process that works in the directory may change it meanwhile. */
@@ -125,7 +123,7 @@ function checkFile(
   if (read === undefined) {
     const isOwn = isOfCheckpoint(name);
     if (isOwn && isComplete) checks.say(name, "skip", "left over: the same command removes it");
-    else if (/(^|\/)\.[^/]*\.(part|owner)$/.test(name) && !isOwn)
+    else if (isPartName(basename(name)) && !isOwn)
       checks.say(name, "skip", "left by a process that was killed, or being written");
     else if (!isOwn) checks.say(name, "warn", "is no file of a run", "nothing: it is not used");
     return;

@@ -59,7 +59,7 @@ export async function evaluate(
 ): Promise<Evaluated> {
   const { bins, reference, accepted, set, settings } = inputs;
   const coherent = planCoherent(bins, reference, accepted, set, settings, pool.kernels);
-  const files = RowFiles.open(inputs.paths, keeper.tag);
+  const files = RowFiles.open(inputs.paths);
   try {
     const steps = rowSteps(pool, inputs, coherent, files, onProgress, keeper);
     const plan = await steps.run();

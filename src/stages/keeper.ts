@@ -30,8 +30,6 @@ export interface Keeper {
   isWorthSaving(): boolean;
   /** How often states were saved, and what that took (s). */
   readonly spent: { readonly saved: number; readonly seconds: number };
-  /** Files of a stage that grow while it runs are named by this. */
-  readonly tag: string;
 }
 
 /** For runs that are not interrupted. */
@@ -43,7 +41,6 @@ export const NOT_KEPT: Keeper = {
   load: () => undefined,
   isWorthSaving: () => false,
   spent: { saved: 0, seconds: 0 },
-  tag: "rows",
 };
 
 /** Whether, after this error, the same command may well succeed: no fault of the inputs. */

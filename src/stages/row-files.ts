@@ -106,6 +106,9 @@ export function isWhole({ turn }: RowProgress): boolean {
   return Atomics.load(turn, COUNTING) === 0;
 }
 
+/** Tells the part files of rows, which outlive a process, from others. */
+export const ROWS_TAG = "rows";
+
 /** The part files of one run. */
 export class RowFiles {
   private constructor(
@@ -113,11 +116,11 @@ export class RowFiles {
     readonly banks: readonly PartFile[],
   ) {}
 
-  /** New files, or those of this tag that an earlier process has left. @throws DotpeError cannotCreate. */
-  static open(paths: { readonly merged: string; readonly banks: readonly string[] }, tag: string): RowFiles {
+  /** New files, or those that an earlier process has left. @throws DotpeError cannotCreate. */
+  static open(paths: { readonly merged: string; readonly banks: readonly string[] }): RowFiles {
     const made: PartFile[] = [];
     try {
-      for (const path of [paths.merged, ...paths.banks]) made.push(PartFile.takeBack(path, tag));
+      for (const path of [paths.merged, ...paths.banks]) made.push(PartFile.takeBack(path, ROWS_TAG));
     } catch (error) {
       // They may be an earlier process'.
       for (const file of made) file.close();

@@ -86,7 +86,7 @@ export class Likelihoods implements Workload {
     const read = readInputs(onBank);
     const problems = new Problems(onBank, read, base, n, n_candidates);
     const paths = { merged: join(scratch, "merged.feather"), banks: [join(scratch, "bank.feather")] };
-    const files = RowFiles.open(paths, "rows");
+    const files = RowFiles.open(paths);
     const { mArr, fbin } = read.bins;
     return new Likelihoods(problems, files, 2 * 8 * 2 * mArr.length * fbin.length, options, topology);
   }

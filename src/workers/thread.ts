@@ -86,12 +86,10 @@ export class Thread {
     // The runtime's message begins with the lines of the program around the place.
     const why = clipped(message.trim().split("\n").at(-1) ?? "");
     const stopped = new DotpeError("tryAgain", `a worker stopped: ${why}`, "Run the command again.");
-    const lost = [...this.pending.values()];
-    this.pending.clear();
+    this.giveUp(stopped);
     if (this.ready === undefined) this.failedStarts++;
     if (this.failedStarts < MOST_STARTS) this.replace();
     else this.worker = undefined;
-    for (const { reject } of lost) reject(new ThreadFault(stopped, undefined));
   }
 
   /** Starts a new worker, which gets what this one has not answered. */

@@ -14,8 +14,7 @@ import { DotpeError } from "../../errors.ts";
 import { CONFIG_FILE, SAMPLES_FILE } from "../../gw/bank.ts";
 import { writeFileAtomic } from "../../io/atomic-write.ts";
 import { removedOnSignal } from "../../io/removed-on-signal.ts";
-import { sha256OfFile } from "../../io/sha256.ts";
-import { formatSums, SUMS_FILE, type Sums } from "../checksums.ts";
+import { formatSums, SUMS_FILE, sha256OfFile } from "../../io/sha256.ts";
 
 /**
  * Makes `.<name>.<process>-<unique>.part` beside `out`, lets `fill` write into it, and gives it its name; after a failure or a
@@ -54,7 +53,7 @@ function refuseExisting(out: string, path: string): void {
 }
 
 /** Copies configuration and samples of a bank bit for bit, and writes SHA256SUMS. @param sums of the waveforms; it is added to */
-export function copyRest(from: string, to: string, sums: Sums): void {
+export function copyRest(from: string, to: string, sums: Map<string, string>): void {
   for (const name of [CONFIG_FILE, SAMPLES_FILE]) {
     copyFileSync(join(from, name), join(to, name));
     syncPath(join(to, name));
